@@ -1,0 +1,3 @@
+//! `headroom-node`: measures storage units where they stand and tells their owner first.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The sealed block of the series store: format, codecs, summaries.

@@ -1,0 +1,37 @@
+//! What node and hub say to each other, versioned.
+//!
+//! All of it is JSON over HTTPS with mutual authentication. The hub's authority signs the node's certificate (DNS name
+//! [`node_dns_name`]) and the hub's own client certificate (DNS name [`HUB_DNS_NAME`]); both sides check the *name*,
+//! not the address, so a node may sit behind any address, tunnel or proxy.
+//!
+//! Node, read API:
+//!
+//! | Request | Answer |
+//! |---|---|
+//! | `GET /v1/answer` | [`Answer`]: specifications, user information, latest status, absences |
+//! | `POST /v1/measure` | the same, measured now |
+//! | `GET /v1/samples?after=SEQ&limit=N` | [`Batch`], oldest first, of what is stored with a sequence above `after` |
+//! | `GET /v1/samples?newest=N` | [`Batch`] of the newest N not yet acknowledged |
+//! | `POST /v1/acknowledge` with [`Acknowledgement`] | 204: the range may be forgotten when space is short |
+//!
+//! Hub, intake API: `POST /v1/push` with [`Push`], answered by [`Acknowledgement`] after the rows are committed.
+//! Errors on both sides are `application/problem+json`.
+//! Enrolment is in [`enrol`].
+
+mod answer;
+mod batch;
+pub mod enrol;
+
+pub use answer::{Answer, NodeDescription, Placement, Push};
+pub use batch::{Acknowledgement, Batch, SequenceRange};
+
+/// Version of what this module describes; a reader refuses a higher one by name.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The DNS name in the hub's client certificate.
+pub const HUB_DNS_NAME: &str = "hub.headroom.internal";
+
+/// The DNS name in the certificate of the node with this id.
+pub fn node_dns_name(node: uuid::Uuid) -> String {
+    format!("{node}.node.headroom.internal")
+}

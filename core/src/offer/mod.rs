@@ -1,0 +1,1 @@
+//! The life of an offer and the rules of contact.

@@ -1,0 +1,1 @@
+//! What to buy so that a unit lasts, and by when to order it.

@@ -1,0 +1,15 @@
+//! What a sold unit is, whose it is and how it does.
+
+mod component;
+mod identity;
+mod resource;
+mod specs;
+mod status;
+mod user;
+
+pub use component::{Component, ComponentKey, ComponentKind, UnitKind, UnitReport};
+pub use identity::{Evidence, EvidenceKind};
+pub use resource::Resource;
+pub use specs::Specs;
+pub use status::{Absence, AbsenceReason, CapacitySource, Sample, Status, StatusField};
+pub use user::{Consent, Contact, Purpose, UserInformation};

@@ -1,0 +1,3 @@
+//! `headroom`: the hub's one service and command line.
+
+fn main() {}

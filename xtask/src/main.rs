@@ -1,0 +1,3 @@
+//! Tasks of the project that have outgrown a page of shell.
+
+fn main() {}
