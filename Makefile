@@ -1,0 +1,44 @@
+# The commands of this project. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
+export PGRX_PG_CONFIG_PATH := $(PG_CONFIG)
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+# The private PostgreSQL that tests start their throw-away clusters from.
+export HEADROOM_TEST_POSTGRES := $(TARGET)/postgres-tree
+export HEADROOM_TEST_BIN := $(TARGET)/debug
+
+.PHONY: help
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## install what is missing on Debian 12 (never touches the PostgreSQL that is there)
+	@xtask/setup
+
+.PHONY: test
+test: setup check test-unit test-sql test-system ## everything that a change must pass
+
+.PHONY: check
+check: setup ## formatter and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: test-unit
+test-unit: setup ## tests beside the code
+	cargo test --locked --workspace --exclude headroom-tests
+
+.PHONY: tree
+tree: setup
+	cargo build --locked -p headroom-pg -p headroom-node -p headroom-hub
+	cargo run --locked -q -p xtask -- postgres-tree $(HEADROOM_TEST_POSTGRES) --library $(TARGET)/debug/libheadroom.so --pg-config $(PG_CONFIG)
+
+.PHONY: test-sql
+test-sql: tree ## the extension and the schema, on a throw-away PostgreSQL
+	cargo test --locked -p headroom-tests --test 'sql_*'
+
+.PHONY: test-system
+test-system: tree ## the real processes together
+	cargo test --locked -p headroom-tests --test 'system_*'
