@@ -127,7 +127,14 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused() {
-        for text in ["", "HRT1", "HRT1..", "HRT2.00.00", "HRT1.é.é", &format!("HRT1.{}.{}", "0".repeat(64), "g".repeat(64))] {
+        for text in [
+            "",
+            "HRT1",
+            "HRT1..",
+            "HRT2.00.00",
+            "HRT1.é.é",
+            &format!("HRT1.{}.{}", "0".repeat(64), "g".repeat(64)),
+        ] {
             assert_eq!(text.parse::<Token>(), Err(BadToken), "{text:?}");
         }
     }

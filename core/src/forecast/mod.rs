@@ -4,9 +4,22 @@
 //! output on any machine: no clock, no hidden randomness, transcendental functions from `libm`.
 
 mod answer;
+mod first_passage;
+mod history;
+mod model;
+mod prior;
+mod quantities;
 mod question;
+mod random;
+mod shape;
+mod simulate;
 mod state;
+#[cfg(test)]
+mod tests;
+mod why;
 
 pub use answer::{Factor, FanPoint, Forecast, Passage, PassagePoint};
+pub use model::forecast;
+pub use prior::Prior;
 pub use question::{Observation, Question};
 pub use state::{Reason, State};
