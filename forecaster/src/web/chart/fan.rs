@@ -172,7 +172,7 @@ impl FanChart<'_> {
         if points.len() < 2 {
             return;
         }
-        let ceiling = self.limit.unwrap_or(f64::MAX);
+        let ceiling = self.limit.filter(|limit| limit.is_finite() && *limit > 0.0).unwrap_or(f64::MAX);
         let place = |at: Timestamp, v: f64| format!("{:.1},{:.1}", time.x(at), value.y(v.clamp(0.0, ceiling)));
         let upper = points.iter().map(|p| place(p.at, p.p90));
         let lower = points.iter().rev().map(|p| place(p.at, p.p10));

@@ -157,7 +157,7 @@ impl ValueScale {
             }
         }
         let wanted = self.top_value / unit / 5.0;
-        let power = 10_f64.powi(libm_floor_log10(wanted));
+        let power = 10_f64.powi(floor_log10(wanted));
         let step = [1.0, 2.0, 2.5, 5.0, 10.0]
             .into_iter()
             .map(|factor| factor * power * unit)
@@ -171,7 +171,7 @@ impl ValueScale {
     }
 }
 
-fn libm_floor_log10(value: f64) -> i32 {
+fn floor_log10(value: f64) -> i32 {
     if value > 0.0 { value.log10().floor().clamp(-300.0, 300.0) as i32 } else { 0 }
 }
 
