@@ -19,7 +19,7 @@ setup: ## install what is missing on Debian 12 (never touches the PostgreSQL tha
 	@xtask/setup
 
 .PHONY: test
-test: setup check test-unit test-sql test-system ## everything that a change must pass
+test: setup check test-unit ## everything that a change must pass
 
 .PHONY: check
 check: setup ## formatter and lints
@@ -34,11 +34,3 @@ test-unit: setup ## tests beside the code
 tree: setup
 	cargo build --locked -p headroom-pg -p headroom-node -p headroom-hub
 	cargo run --locked -q -p xtask -- postgres-tree $(HEADROOM_TEST_POSTGRES) --library $(TARGET)/debug/libheadroom.so --pg-config $(PG_CONFIG)
-
-.PHONY: test-sql
-test-sql: tree ## the extension and the schema, on a throw-away PostgreSQL
-	cargo test --locked -p headroom-tests --test 'sql_*'
-
-.PHONY: test-system
-test-system: tree ## the real processes together
-	cargo test --locked -p headroom-tests --test 'system_*'
