@@ -1,0 +1,163 @@
+//! The command line: one file a subcommand. Exit codes are those of sysexits.h (see [`crate::failure`]).
+
+mod config;
+mod doctor;
+mod migrate;
+mod node;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Merged, SETTINGS, Settings, merge};
+use crate::failure::exit_code;
+
+/// Tells when each sold storage unit will run out, early enough to order what it needs, and drafts the offer.
+///
+/// Exit codes: 0 done, 1 a check found something, 64 usage, 65 data, 66 not found, 69 a service does not answer,
+/// 70 a fault of this program, 73 cannot create, 77 not permitted, 78 configuration.
+#[derive(Debug, Parser)]
+#[command(name = "headroom", version, propagate_version = true)]
+struct CommandLine {
+    /// Configuration file (TOML); also as HEADROOM_CONFIG. Where not given, /etc/headroom/headroom.toml if it exists.
+    #[arg(long, global = true, env = "HEADROOM_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Bring the database's schema up to date
+    Migrate(migrate::Arguments),
+    /// Run the hub: read nodes, take pushes, forecast, draft offers, show it all
+    Serve,
+    /// Nodes: make a token, enrol, list, read straight, remove
+    #[command(subcommand)]
+    Node(node::Commands),
+    /// Print every setting with its value and where it came from
+    Config(config::Arguments),
+    /// Check this installation and say what to mend
+    Doctor(doctor::Arguments),
+}
+
+/// What each subcommand is given.
+pub(crate) struct Context {
+    /// Every setting with its origin.
+    pub(crate) merged: Merged,
+    /// The settings, checked.
+    pub(crate) settings: Settings,
+}
+
+/// Runs the program.
+pub(crate) fn run() -> ExitCode {
+    let command = CommandLine::command().args(SETTINGS.iter().map(|setting| {
+        let help = match setting.default {
+            Some(default) => format!("{} [default: {default}]", setting.help),
+            None => setting.help.to_owned(),
+        };
+        Arg::new(setting.key)
+            .long(setting.flag())
+            .help(help)
+            .value_name("VALUE")
+            .global(true)
+            .hide_short_help(true)
+            .help_heading("Settings, also in the configuration file and as HEADROOM_… variables")
+    }));
+    let matches = match command.try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let printed = error.print();
+            let asked_for = !error.use_stderr();
+            return if asked_for && printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(64) };
+        }
+    };
+    match parsed(&matches).and_then(|(context, command)| dispatch(context, command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of our output went away: that is its right.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("headroom: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn parsed(matches: &ArgMatches) -> anyhow::Result<(Context, Subcommands)> {
+    let line = CommandLine::from_arg_matches(matches)?;
+    let mut given = vec![matches];
+    let mut innermost = matches;
+    while let Some((_, deeper)) = innermost.subcommand() {
+        given.push(deeper);
+        innermost = deeper;
+    }
+    // A global flag stands in the matches of every level; the innermost has it wherever it was written.
+    let flags: Vec<(&'static str, String)> = SETTINGS
+        .iter()
+        .filter_map(|setting| {
+            let value = given
+                .iter()
+                .rev()
+                .find_map(|level| level.try_get_one::<String>(setting.key).ok().flatten())?;
+            Some((setting.key, value.clone()))
+        })
+        .collect();
+    let usual = PathBuf::from("/etc/headroom/headroom.toml");
+    let file = line.config.clone().or_else(|| usual.exists().then_some(usual));
+    let merged = merge(file.as_deref(), std::env::vars(), &flags)?;
+    let settings = Settings::read(&merged)?;
+    Ok((Context { merged, settings }, line.command))
+}
+
+fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
+    let service = matches!(command, Subcommands::Serve);
+    start_log(&context.settings, service)?;
+    if let Subcommands::Config(arguments) = &command {
+        return config::run(&context, arguments);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        match command {
+            Subcommands::Migrate(arguments) => migrate::run(&context, &arguments).await,
+            Subcommands::Serve => serve::run(context).await,
+            Subcommands::Node(command) => node::run(&context, command).await,
+            Subcommands::Doctor(arguments) => doctor::run(&context, &arguments).await,
+            Subcommands::Config(_) => Ok(()),
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    result
+}
+
+/// Logs go to standard error; a command that a person runs only warns, unless told otherwise.
+fn start_log(settings: &Settings, service: bool) -> anyhow::Result<()> {
+    let level = if service || settings.log_level != "info" { settings.log_level.as_str() } else { "warn" };
+    let filter = EnvFilter::try_new(level)
+        .map_err(|error| crate::failure::Failure::Configuration(format!("log.level: {error}")))?;
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match settings.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Prints a value as JSON with a line end.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Forecasts of all components, in claimed ranges.

@@ -1,0 +1,1 @@
+//! From plan to offer, and back when the need is gone.

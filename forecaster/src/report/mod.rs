@@ -1,0 +1,1 @@
+//! Predicted dates as HTML and CSV.
