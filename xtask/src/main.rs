@@ -5,12 +5,10 @@
 //! | `schema` | writes the extension's install script from what the built library says of itself |
 //! | `postgres-tree` | makes a private copy of the installed PostgreSQL with the extension in it |
 
-mod postgres_tree;
-mod schema;
-
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use xtask::{postgres_tree, schema};
 
 #[derive(Parser)]
 #[command(about = "Tasks of the Headroom project")]
@@ -46,7 +44,9 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Schema { library, out } => schema::write(&library, out.as_deref()),
-        Task::PostgresTree { prefix, library, pg_config } => postgres_tree::make(&prefix, &library, &pg_config),
+        Task::PostgresTree { prefix, library, pg_config } => {
+            postgres_tree::make(&prefix, &library, &pg_config)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

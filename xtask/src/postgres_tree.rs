@@ -15,8 +15,19 @@ use anyhow::{Context as _, bail};
 
 use crate::schema;
 
+/// Where Debian puts the programs of PostgreSQL, below `/usr`; the copy keeps the shape.
+const PROGRAMS: &str = "lib/postgresql/15/bin";
+
+/// The folder of programs in a private installation.
+pub fn programs(prefix: &Path) -> PathBuf {
+    prefix.join(PROGRAMS)
+}
+
 /// Makes or refreshes the private installation in `prefix`. Quick when nothing changed.
-pub(crate) fn make(prefix: &Path, library: &Path, pg_config: &Path) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When PostgreSQL or the library is missing, or the copy cannot be written.
+pub fn make(prefix: &Path, library: &Path, pg_config: &Path) -> anyhow::Result<()> {
     let ask = |what: &str| -> anyhow::Result<PathBuf> {
         let out = Command::new(pg_config).arg(what).output().with_context(|| {
             format!("cannot run {}: install postgresql-15 and postgresql-server-dev-15", pg_config.display())
@@ -47,7 +58,9 @@ pub(crate) fn make(prefix: &Path, library: &Path, pg_config: &Path) -> anyhow::R
     write_if_changed(&share.join("extension/headroom.control"), schema::control().as_bytes())?;
     let script = share.join(format!("extension/headroom--{}.sql", schema::VERSION));
     write_if_changed(&script, schema::script(library)?.as_bytes())?;
-    for upgrade in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../pg_extension/sql")).into_iter().flatten() {
+    for upgrade in
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../pg_extension/sql")).into_iter().flatten()
+    {
         let path = upgrade?.path();
         if let Some(name) = path.file_name() {
             write_if_changed(&share.join("extension").join(name), &fs::read(&path)?)?;
@@ -58,7 +71,8 @@ pub(crate) fn make(prefix: &Path, library: &Path, pg_config: &Path) -> anyhow::R
 
 /// Puts a library in place under a new inode: a server that has the old one loaded keeps it.
 fn install(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let new = fs::read(from).with_context(|| format!("cannot read {}: build headroom-pg first", from.display()))?;
+    let new =
+        fs::read(from).with_context(|| format!("cannot read {}: build headroom-pg first", from.display()))?;
     if fs::read(to).is_ok_and(|old| old == new) {
         return Ok(());
     }

@@ -8,34 +8,42 @@ use object::{Object as _, ObjectSection as _};
 use pgrx_sql_entity_graph::{ControlFile, PgrxSql, SqlGraphEntity, section};
 
 /// The version of every crate of the workspace, and so of the extension.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The control file as it is in the source tree, with the version still to be filled in.
 const CONTROL: &str = include_str!("../../pg_extension/headroom.control");
 
 /// The control file as PostgreSQL reads it.
-pub(crate) fn control() -> String {
+pub fn control() -> String {
     CONTROL.replace("@CARGO_VERSION@", VERSION)
 }
 
 /// The install script of the extension in this library.
-pub(crate) fn script(library: &Path) -> anyhow::Result<String> {
+///
+/// # Errors
+/// When the file is no library or does not describe its SQL.
+pub fn script(library: &Path) -> anyhow::Result<String> {
     let bytes = fs::read(library)
         .with_context(|| format!("cannot read the library {}: build headroom-pg first", library.display()))?;
-    let file = object::File::parse(&*bytes).with_context(|| format!("{} is no library", library.display()))?;
-    let section = file
-        .sections()
-        .find(|s| s.name().is_ok_and(section::is_schema_section_name))
-        .with_context(|| format!("{} was stripped of the section that describes its SQL", library.display()))?;
+    let file =
+        object::File::parse(&*bytes).with_context(|| format!("{} is no library", library.display()))?;
+    let section =
+        file.sections().find(|s| s.name().is_ok_and(section::is_schema_section_name)).with_context(|| {
+            format!("{} was stripped of the section that describes its SQL", library.display())
+        })?;
     let mut entities = section::decode_entities(section.data()?).map_err(|e| anyhow!("{e}"))?;
     let control = ControlFile::from_str_with_cargo_version(CONTROL, VERSION).map_err(|e| anyhow!("{e}"))?;
     entities.push(SqlGraphEntity::ExtensionRoot(control));
-    let sql = PgrxSql::build(entities.into_iter(), "headroom".to_owned(), false).map_err(|e| anyhow!("{e}"))?;
+    let sql =
+        PgrxSql::build(entities.into_iter(), "headroom".to_owned(), false).map_err(|e| anyhow!("{e}"))?;
     sql.to_sql().map_err(|e| anyhow!("{e}"))
 }
 
 /// Writes the install script to a file or to standard output.
-pub(crate) fn write(library: &Path, out: Option<&Path>) -> anyhow::Result<()> {
+///
+/// # Errors
+/// As [`script`], and when the file cannot be written.
+pub fn write(library: &Path, out: Option<&Path>) -> anyhow::Result<()> {
     let script = script(library)?;
     if script.trim().is_empty() {
         bail!("{} describes no SQL at all", library.display());

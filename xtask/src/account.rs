@@ -1,0 +1,104 @@
+//! As whom PostgreSQL runs. It refuses to run as root; root's checkout is often closed to everybody else.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, bail};
+
+/// The account that PostgreSQL's packages make.
+const ACCOUNT: &str = "postgres";
+
+/// Capabilities that let an account through folders that are closed to it. A container often has only the second.
+const CAPABILITIES: [&str; 2] = ["dac_read_search", "dac_override"];
+
+/// How to start programs of PostgreSQL: as oneself, or as `postgres` where we are root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Account {
+    /// As whoever runs this.
+    Oneself,
+    /// As `postgres`, with a capability where the way to the program is closed to it.
+    Postgres {
+        /// The capability, by its short name.
+        capability: Option<&'static str>,
+    },
+}
+
+impl Account {
+    /// Who runs what lies in this folder, which must exist.
+    ///
+    /// # Errors
+    /// Where we are root and no way is found that lets `postgres` reach the folder.
+    pub fn for_folder(folder: &Path) -> anyhow::Result<Self> {
+        if !is_root()? {
+            return Ok(Self::Oneself);
+        }
+        let ways = [None, Some(CAPABILITIES[0]), Some(CAPABILITIES[1])];
+        for account in ways.map(|capability| Self::Postgres { capability }) {
+            let reached = account
+                .command(Path::new("/usr/bin/test"))
+                .arg("-r")
+                .arg(folder)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .context("cannot run setpriv: install util-linux")?;
+            if reached.success() {
+                return Ok(account);
+            }
+        }
+        bail!(
+            "PostgreSQL runs as the account {ACCOUNT}, which cannot reach {}: use a checkout under /srv or /tmp, \
+             or open the folders above it with chmod o+x",
+            folder.display()
+        )
+    }
+
+    /// A command that starts this program as this account.
+    pub fn command(&self, program: &Path) -> Command {
+        match self {
+            Self::Oneself => Command::new(program),
+            Self::Postgres { capability } => {
+                let mut command = Command::new("setpriv");
+                command.args([
+                    &format!("--reuid={ACCOUNT}"),
+                    &format!("--regid={ACCOUNT}"),
+                    "--clear-groups",
+                ]);
+                if let Some(capability) = capability {
+                    command.args([
+                        &format!("--inh-caps=+{capability}"),
+                        &format!("--ambient-caps=+{capability}"),
+                    ]);
+                }
+                command.arg("--").arg(program);
+                command
+            }
+        }
+    }
+
+    /// Makes a folder that this account owns and nobody else may enter. An existing folder keeps what is in it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or handed over.
+    pub fn make_own_folder(&self, folder: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        if *self == Self::Oneself {
+            return Ok(());
+        }
+        let status =
+            Command::new("chown").arg(ACCOUNT).arg("--").arg(folder).status().context("cannot run chown")?;
+        if !status.success() {
+            bail!("cannot give {} to {ACCOUNT}", folder.display());
+        }
+        Ok(())
+    }
+}
+
+fn is_root() -> anyhow::Result<bool> {
+    let own = fs::metadata("/proc/self").context("cannot see who we are: /proc is not mounted")?;
+    Ok(own.uid() == 0)
+}
