@@ -2,16 +2,31 @@
 //!
 //! | Room | What it reads |
 //! |---|---|
-//! | `nvme_identify` | controller, namespaces, namespace list, descriptors |
-//! | `nvme_smart` | log page 02h |
+//! | [`nvme_identify`] | controller, namespaces, namespace list, descriptors |
+//! | [`nvme_smart`], [`nvme_endurance_group`], [`nvme_ana`] | log pages 02h, 09h, 0Ch |
+//! | [`scsi_inquiry`], [`scsi_vpd`], [`scsi_read_capacity`] | who a SCSI unit is and how large |
+//! | [`scsi_log_sense`] | the frame of log pages |
+//! | [`scsi_provisioning`], [`scsi_log_pages`] | log page 0Ch; the others |
+//! | [`ata_identify`], [`ata_smart`], [`ata_statistics`] | SATA drives |
 //!
 //! [`Page`] bounds every read, [`Findings`] gathers what pages say of one component.
 
+pub mod ata_identify;
+pub mod ata_smart;
+pub mod ata_statistics;
 mod error;
 mod findings;
+pub mod nvme_ana;
+pub mod nvme_endurance_group;
 pub mod nvme_identify;
 pub mod nvme_smart;
 mod page;
+pub mod scsi_inquiry;
+pub mod scsi_log_pages;
+pub mod scsi_log_sense;
+pub mod scsi_provisioning;
+pub mod scsi_read_capacity;
+pub mod scsi_vpd;
 
 pub use error::DecodeError;
 pub use findings::{BYTES_MAX, Findings, Missing, is_believable_identity};
