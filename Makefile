@@ -24,13 +24,13 @@ test: setup check test-unit ## everything that a change must pass
 .PHONY: check
 check: setup ## formatter and lints
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: test-unit
 test-unit: setup ## tests beside the code
-	cargo test --locked --workspace --exclude headroom-tests
+	cargo test --workspace --exclude headroom-tests
 
 .PHONY: tree
 tree: setup
-	cargo build --locked -p headroom-pg -p headroom-node -p headroom-hub
-	cargo run --locked -q -p xtask -- postgres-tree $(HEADROOM_TEST_POSTGRES) --library $(TARGET)/debug/libheadroom.so --pg-config $(PG_CONFIG)
+	cargo build -p headroom-pg -p headroom-node -p headroom-hub
+	cargo run -q -p xtask -- postgres-tree $(HEADROOM_TEST_POSTGRES) --library $(TARGET)/debug/libheadroom.so --pg-config $(PG_CONFIG)
