@@ -2,6 +2,10 @@
 //!
 //! | Room | What it is for |
 //! |---|---|
+//! | [`transport`] | how the machine is reached: the kernel, a recording, a fault |
 //! | [`decode`] | bytes to status: pure, fuzzed, usable on what a field engineer sends in |
+//! | [`probe`] | what the machine has and how it does, at one moment |
 
 pub mod decode;
+pub mod probe;
+pub mod transport;
