@@ -1,0 +1,19 @@
+//! The demo: a private PostgreSQL, a hub, the node of this machine, and a fictional fleet with real growth.
+//!
+//! | Room | What it is for |
+//! |---|---|
+//! | [`series`] | the real series |
+//! | [`fleet`] | who has which unit, and which series drives it |
+//! | [`calendar`] | which day of the replay today is |
+//! | [`report`] | what a unit's node tells on a day |
+//! | [`replay`] | telling it to the hub, as a node does |
+//! | [`node_client`] | the node's side of the exchange |
+//! | [`secret`] | passwords and keys of this installation |
+
+pub mod calendar;
+pub mod fleet;
+pub mod node_client;
+pub mod replay;
+pub mod report;
+pub mod secret;
+pub mod series;

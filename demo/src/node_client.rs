@@ -1,0 +1,216 @@
+//! The node's side of the exchange, by hand: enrolment with a token and pushes. The demo fleet speaks through it, and
+//! the tests say with it what no honest node would.
+
+use std::{fs, path::Path, sync::Arc};
+
+use anyhow::{Context as _, bail, ensure};
+use bytes::Bytes;
+use headroom_core::exchange::{
+    HUB_DNS_NAME,
+    enrol::{Grant, Request, Token},
+};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{StatusCode, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+};
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use uuid::Uuid;
+
+/// What a node shows and trusts.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The node's id.
+    pub node: Uuid,
+    /// Its certificate, PEM.
+    pub certificate: String,
+    /// Its private key, PEM.
+    pub key: String,
+    /// The hub's authority, PEM.
+    pub authority: String,
+}
+
+impl Identity {
+    /// Asks the hub at `address` for a certificate with a token that `headroom node token` printed.
+    ///
+    /// # Errors
+    /// When the hub does not answer, is not the one that the token names, or refuses.
+    pub async fn enrol(address: &str, token: &str, node: Uuid) -> anyhow::Result<Self> {
+        let token: Token = token.parse()?;
+        let key = rcgen::KeyPair::generate()?;
+        let signing_request = rcgen::CertificateParams::new(Vec::new())?.serialize_request(&key)?.pem()?;
+        let request = Request {
+            secret: headroom_core::exchange::enrol::hexadecimal(&token.secret),
+            node,
+            signing_request,
+            address: None,
+        };
+        let config = fingerprint_config(token.fingerprint)?;
+        let (status, body) = send(address, config, "/v1/enrol", serde_json::to_vec(&request)?).await?;
+        ensure!(
+            status.is_success(),
+            "the hub refused the enrolment: {status} {}",
+            String::from_utf8_lossy(&body)
+        );
+        let grant: Grant = serde_json::from_slice(&body).context("the hub's grant")?;
+        Ok(Self {
+            node,
+            certificate: grant.certificate,
+            key: key.serialize_pem(),
+            authority: grant.authority,
+        })
+    }
+
+    /// Reads it from a folder.
+    ///
+    /// # Errors
+    /// When a file is missing.
+    pub fn read(folder: &Path, node: Uuid) -> anyhow::Result<Self> {
+        let file = |name: &str| {
+            let path = folder.join(name);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        Ok(Self {
+            node,
+            certificate: file("certificate.pem")?,
+            key: file("key.pem")?,
+            authority: file("authority.pem")?,
+        })
+    }
+
+    /// Writes it into a folder; the key is readable by its owner alone.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(folder)?;
+        crate::secret::write(&folder.join("key.pem"), &self.key)?;
+        fs::write(folder.join("certificate.pem"), &self.certificate)?;
+        fs::write(folder.join("authority.pem"), &self.authority)?;
+        Ok(())
+    }
+
+    /// How a connection to the hub is made with it.
+    ///
+    /// # Errors
+    /// When certificate or key cannot be read.
+    pub fn config(&self) -> anyhow::Result<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.authority.as_bytes())?)?;
+        let chain =
+            CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect::<Result<Vec<_>, _>>()?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())?;
+        Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, key)?)
+    }
+}
+
+/// Posts JSON to the hub's intake and gives back what it answered.
+///
+/// # Errors
+/// When there is no connection or it breaks off; a refusal is an answer.
+pub async fn send(
+    address: &str,
+    config: ClientConfig,
+    path: &str,
+    body: Vec<u8>,
+) -> anyhow::Result<(StatusCode, Bytes)> {
+    let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
+    let name = ServerName::try_from(HUB_DNS_NAME)?;
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    let stream = stream.with_context(|| format!("{address} and this node do not accept each other"))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends by itself when the sender is dropped.
+    let driver = tokio::spawn(connection);
+    let request = hyper::Request::post(path)
+        .header(header::HOST, HUB_DNS_NAME)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))?;
+    let response = sender.send_request(request).await.with_context(|| format!("{address} broke off"))?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    drop(sender);
+    driver.abort();
+    Ok((status, body))
+}
+
+/// A connection that trusts one certificate alone, by its fingerprint: for enrolment, where no authority is known yet.
+fn fingerprint_config(fingerprint: [u8; 32]) -> anyhow::Result<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Arc::new(ByFingerprint { fingerprint, provider: Arc::clone(&provider) });
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth())
+}
+
+#[derive(Debug)]
+struct ByFingerprint {
+    fingerprint: [u8; 32],
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for ByFingerprint {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if Sha256::digest(end_entity).as_slice() == self.fingerprint {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(rustls::Error::General(
+                "the hub's certificate is not the one that the token names".to_owned(),
+            ))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The node's id, made once and kept in a folder.
+///
+/// # Errors
+/// When the folder cannot be written or holds something else.
+pub fn kept_id(path: &Path) -> anyhow::Result<Uuid> {
+    if let Ok(text) = fs::read_to_string(path) {
+        return text.trim().parse().with_context(|| format!("{} holds no id", path.display()));
+    }
+    let Some(folder) = path.parent() else { bail!("{} lies in no folder", path.display()) };
+    fs::create_dir_all(folder)?;
+    let id = Uuid::new_v4();
+    fs::write(path, id.to_string())?;
+    Ok(id)
+}
