@@ -153,11 +153,27 @@ impl Findings {
     }
 }
 
+/// What makers and scrubbed captures write where an identifier should stand.
+const PLACEHOLDERS: [&str; 8] = [
+    "redacted",
+    "unknown",
+    "none",
+    "na",
+    "notspecified",
+    "defaultstring",
+    "serialnumber",
+    "1234567890abcdef",
+];
+
 /// Whether an identifier can tell two devices apart.
 pub fn is_believable_identity(value: &str) -> bool {
     let significant: Vec<char> =
         value.chars().filter(|c| !matches!(c, '-' | ' ' | '|' | ':' | '.')).collect();
     let Some(first) = significant.first() else { return false };
+    let plain: String = significant.iter().filter(|c| **c != '/').collect::<String>().to_lowercase();
+    if PLACEHOLDERS.contains(&plain.as_str()) {
+        return false;
+    }
     let uniform = significant.iter().all(|c| c.eq_ignore_ascii_case(first));
     !(uniform && matches!(first, '0' | 'f' | 'F' | 'x' | 'X' | '?'))
 }
@@ -219,7 +235,16 @@ mod tests {
 
     #[test]
     fn worthless_identifiers_are_no_evidence() {
-        for bad in ["", "0000000000000000", "FFFFFFFF", "00000000-0000-0000-0000-000000000000", "|", "xxxx"] {
+        for bad in [
+            "",
+            "0000000000000000",
+            "FFFFFFFF",
+            "00000000-0000-0000-0000-000000000000",
+            "|",
+            "xxxx",
+            "REDACTED",
+            "N/A",
+        ] {
             assert!(!is_believable_identity(bad), "{bad:?}");
         }
         assert!(is_believable_identity("0025385b11b0cd80"));

@@ -7,6 +7,7 @@
 //! | [`scsi_inquiry`], [`scsi_vpd`], [`scsi_read_capacity`] | who a SCSI unit is and how large |
 //! | [`scsi_log_sense`] | the frame of log pages |
 //! | [`scsi_provisioning`], [`scsi_log_pages`] | log page 0Ch; the others |
+//! | [`smartctl`] | `smartctl --json` |
 //! | [`ata_identify`], [`ata_smart`], [`ata_statistics`] | SATA drives |
 //!
 //! [`Page`] bounds every read, [`Findings`] gathers what pages say of one component.
@@ -16,18 +17,24 @@ pub mod ata_smart;
 pub mod ata_statistics;
 mod error;
 mod findings;
+mod number;
 pub mod nvme_ana;
 pub mod nvme_endurance_group;
 pub mod nvme_identify;
 pub mod nvme_smart;
 mod page;
+mod part;
 pub mod scsi_inquiry;
 pub mod scsi_log_pages;
 pub mod scsi_log_sense;
 pub mod scsi_provisioning;
 pub mod scsi_read_capacity;
 pub mod scsi_vpd;
+pub mod smartctl;
+mod smartctl_wear;
 
 pub use error::DecodeError;
 pub use findings::{BYTES_MAX, Findings, Missing, is_believable_identity};
+pub use number::Number;
 pub use page::{Page, clean_text};
+pub use part::Part;
