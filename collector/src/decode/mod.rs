@@ -8,6 +8,8 @@
 //! | [`scsi_log_sense`] | the frame of log pages |
 //! | [`scsi_provisioning`], [`scsi_log_pages`] | log page 0Ch; the others |
 //! | [`smartctl`] | `smartctl --json` |
+//! | [`redfish`], [`redfish_tree`] | arrays: one resource, and what provides whose space |
+//! | [`dm_thin`], [`lvm`], [`zpool`], [`mdstat`] | what sits above the drives |
 //! | [`ata_identify`], [`ata_smart`], [`ata_statistics`] | SATA drives |
 //!
 //! [`Page`] bounds every read, [`Findings`] gathers what pages say of one component.
@@ -15,8 +17,11 @@
 pub mod ata_identify;
 pub mod ata_smart;
 pub mod ata_statistics;
+pub mod dm_thin;
 mod error;
 mod findings;
+pub mod lvm;
+pub mod mdstat;
 mod number;
 pub mod nvme_ana;
 pub mod nvme_endurance_group;
@@ -24,6 +29,8 @@ pub mod nvme_identify;
 pub mod nvme_smart;
 mod page;
 mod part;
+pub mod redfish;
+pub mod redfish_tree;
 pub mod scsi_inquiry;
 pub mod scsi_log_pages;
 pub mod scsi_log_sense;
@@ -32,6 +39,7 @@ pub mod scsi_read_capacity;
 pub mod scsi_vpd;
 pub mod smartctl;
 mod smartctl_wear;
+pub mod zpool;
 
 pub use error::DecodeError;
 pub use findings::{BYTES_MAX, Findings, Missing, is_believable_identity};
