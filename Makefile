@@ -1,36 +1,122 @@
-# The commands of this project. `make help` lists them.
+# The commands of this project. `make help` lists them; CI runs `make test` (.ci/run).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PGRX_PG_CONFIG_PATH := $(PG_CONFIG)
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
-# The private PostgreSQL that tests start their throw-away clusters from.
-export HEADROOM_TEST_POSTGRES := $(TARGET)/postgres-tree
-export HEADROOM_TEST_BIN := $(TARGET)/debug
+# Always the whole workspace: the same features every time, so nothing is built twice.
+CARGO_BUILD := cargo build --workspace --locked
+CARGO_TEST := cargo test --workspace --locked
+DEMO := $(TARGET)/release/headroom-demo --checkout $(CURDIR) --programs $(TARGET)/release
+# Built once, kept outside the target folder: `make clean` leaves it, a new version replaces it.
+DENY_VERSION := 0.20.2
+DENY := $(CURDIR)/.headroom/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+ASSETS := forecaster/assets/node_modules/.package-lock.json
+STEP = @printf '\n== %s (%s)\n'
 
 .PHONY: help
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: ## install what is missing on Debian 12 (never touches the PostgreSQL that is there)
-	@xtask/setup
+setup: ## install what is missing on Debian 12; the PostgreSQL that is there is left as it is
+	@xtask/setup build
+
+$(ASSETS): forecaster/assets/package-lock.json forecaster/assets/package.json
+	npm ci --prefix forecaster/assets --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+.PHONY: build
+build: setup $(ASSETS) ## build everything in release mode
+	$(STEP) "release build" "the first takes about 15 minutes on 2 cores"
+	$(CARGO_BUILD) --release
+
+.PHONY: demo
+demo: build ## run the demo on this machine until Ctrl-C
+	@exec $(DEMO) run
+
+.PHONY: demo-faster
+demo-faster: ## let DAYS=30 days of the demo's held-back part pass at once
+	@$(DEMO) faster --days $(or $(DAYS),30)
+
+.PHONY: stop
+stop: ## stop the demo; its data stays
+	@$(DEMO) stop
+
+.PHONY: clean
+clean: ## stop the demo and remove its data and everything that was built
+	@if [ -x $(TARGET)/release/headroom-demo ]; then $(DEMO) stop; fi
+	rm -rf .headroom/demo target forecaster/assets/node_modules tests/browser/node_modules
+
+.PHONY: fmt
+fmt: ## format the sources
+	cargo fmt --all
 
 .PHONY: test
-test: setup check test-unit ## everything that a change must pass
+test: check deny test-unit test-system ## everything that a change must pass
+	$(STEP) "passed" "make test"
 
 .PHONY: check
-check: setup ## formatter and lints
+check: setup $(ASSETS) ## formatter and lints
+	$(STEP) "formatter and lints" "cargo fmt, cargo clippy"
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: deny
+deny: $(DENY) ## licences, bans and sources of the dependencies
+	$(STEP) "licences, bans, sources" "cargo deny"
+	$(DENY) --locked check licenses bans sources
+
+$(DENY):
+	$(STEP) "building cargo-deny" "once, about 2 minutes"
+	cargo install cargo-deny --version $(DENY_VERSION) --locked --root $(patsubst %/bin/cargo-deny,%,$@)
+
+.PHONY: built
+built: setup $(ASSETS) # what tests start: the programs and the extension's library, in the profile of the tests
+	$(STEP) "build for the tests" "cargo build"
+	$(CARGO_BUILD)
 
 .PHONY: test-unit
-test-unit: setup ## tests beside the code
-	cargo test --workspace --exclude headroom-tests
+test-unit: built ## tests beside the code
+	$(STEP) "tests beside the code" "cargo test"
+	$(CARGO_TEST) --lib --bins
 
-.PHONY: tree
-tree: setup
-	cargo build -p headroom-pg -p headroom-node -p headroom-hub
-	cargo run -q -p xtask -- postgres-tree $(HEADROOM_TEST_POSTGRES) --library $(TARGET)/debug/libheadroom.so --pg-config $(PG_CONFIG)
+.PHONY: test-sql
+test-sql: built ## the extension and the schema, on throw-away servers
+	$(STEP) "extension and schema" "throw-away PostgreSQL servers"
+	$(CARGO_TEST) --test 'sql_*'
+
+.PHONY: test-system
+test-system: built ## the real processes together, and the checks of the project itself
+	$(STEP) "the system" "real node, hub and PostgreSQL"
+	$(CARGO_TEST) --test 'system_*' --test tidy
+
+.PHONY: test-browser
+test-browser: built ## every page as every role, in a headless Chromium
+	@xtask/setup browser
+	$(STEP) "browser" "headless Chromium"
+	$(CARGO_TEST) --test 'browser_*'
+
+.PHONY: test-devices
+test-devices: built ## the node inside emulated machines
+	$(STEP) "devices" "emulated drives"
+	$(CARGO_TEST) --test 'devices_*'
+
+.PHONY: soak
+soak: built ## what takes longer: fuzzing, kill loops
+	$(STEP) "soak" "tests that are left out of make test"
+	$(CARGO_TEST) --test 'system_*' --test 'sql_*' -- --ignored
+
+.PHONY: bench
+bench: bench-store bench-forecast ## measure: the series store and the forecast
+
+.PHONY: bench-store
+bench-store: build ## bytes and CPU of the series store against plain PostgreSQL
+	tests/bench/store/run
+
+.PHONY: bench-forecast
+bench-forecast: build ## accuracy and speed of the forecast against others
+	tests/bench/forecast/run
