@@ -9,10 +9,16 @@
 //! | [`replay`] | telling it to the hub, as a node does |
 //! | [`node_client`] | the node's side of the exchange |
 //! | [`secret`] | passwords and keys of this installation |
+//! | [`places`] | where the demo keeps its things |
+//! | [`database`] | its private PostgreSQL |
+//! | [`program`] | programs that end with whoever started them |
 
 pub mod calendar;
+pub mod database;
 pub mod fleet;
 pub mod node_client;
+pub mod places;
+pub mod program;
 pub mod replay;
 pub mod report;
 pub mod secret;

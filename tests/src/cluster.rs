@@ -58,11 +58,12 @@ impl Cluster {
             data: folder.path().join("data"),
             socket: folder.path().join("run"),
             log: folder.path().join("postgres.log"),
+            bound_to_parent: false,
             tree,
         };
         copy_folder(&places.tree.join("template"), &places.data)?;
         let settings: Vec<_> = SETTINGS.iter().chain(settings).copied().collect();
-        let server = Server::start(places, &settings)?;
+        let server = Server::start(places, &settings, None)?;
         Ok(Self { server, folder })
     }
 
@@ -178,6 +179,7 @@ fn tree() -> anyhow::Result<PathBuf> {
             data: template.clone(),
             socket: build.join("unused"),
             log: build.join("unused"),
+            bound_to_parent: false,
         };
         Server::initialise(&places, "trust", None)?;
         fs::write(template.join("complete"), "")?;

@@ -80,6 +80,19 @@ impl Account {
         }
     }
 
+    /// The same, for a program that gets this signal when the thread that starts it is gone.
+    pub fn command_bound_to_parent(&self, program: &Path, signal: &str) -> Command {
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--pdeathsig={signal}"));
+        // setpriv sets the signal last, so the change of account does not clear it.
+        let plain = self.command(program);
+        match self {
+            Self::Oneself => command.arg("--").arg(program),
+            Self::Postgres { .. } => command.args(plain.get_args()),
+        };
+        command
+    }
+
     /// Makes a folder that this account owns and nobody else may enter. An existing folder keeps what is in it.
     ///
     /// # Errors

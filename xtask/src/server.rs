@@ -23,7 +23,7 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How long an orderly end may take before it is cut short.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// A Unix socket's path holds 107 bytes at most (sun_path of unix(7)); the socket's own name takes 14.
-const SOCKET_FOLDER_BYTES_MAX: usize = 107 - 14;
+pub const SOCKET_FOLDER_BYTES_MAX: usize = 107 - 14;
 
 /// Where a server's files are.
 #[derive(Debug, Clone)]
@@ -36,6 +36,9 @@ pub struct Places {
     pub socket: PathBuf,
     /// Where it logs.
     pub log: PathBuf,
+    /// Whether it ends with the thread that starts it, even when that is killed. A server that tests hand from thread
+    /// to thread does not.
+    pub bound_to_parent: bool,
 }
 
 /// A running server. Dropping it stops it.
@@ -44,6 +47,7 @@ pub struct Server {
     places: Places,
     account: Account,
     settings: Vec<(String, String)>,
+    password: Option<String>,
     child: Option<Child>,
 }
 
@@ -93,11 +97,11 @@ impl Server {
         Ok(())
     }
 
-    /// Starts a server on an initialised cluster and waits until it takes connections.
+    /// Starts a server on an initialised cluster and waits until it takes connections. `password` is the superuser's.
     ///
     /// # Errors
     /// When it ends at once or does not answer within a minute; the message holds the end of its log.
-    pub fn start(places: Places, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub fn start(places: Places, settings: &[(&str, &str)], password: Option<&str>) -> anyhow::Result<Self> {
         if places.socket.as_os_str().len() > SOCKET_FOLDER_BYTES_MAX {
             bail!(
                 "the path {} is too long for a socket: at most {SOCKET_FOLDER_BYTES_MAX} bytes",
@@ -109,7 +113,8 @@ impl Server {
         fs::set_permissions(&places.socket, Permissions::from_mode(0o700))?;
         let settings =
             settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut server = Self { places, account, settings, child: None };
+        let password = password.map(str::to_owned);
+        let mut server = Self { places, account, settings, password, child: None };
         server.start_again()?;
         Ok(server)
     }
@@ -124,7 +129,12 @@ impl Server {
         }
         let log = File::options().create(true).append(true).open(&self.places.log);
         let log = log.with_context(|| format!("cannot write {}", self.places.log.display()))?;
-        let mut command = self.account.command(&program(&self.places.tree, "postgres"));
+        let postgres = program(&self.places.tree, "postgres");
+        let mut command = if self.places.bound_to_parent {
+            self.account.command_bound_to_parent(&postgres, "INT")
+        } else {
+            self.account.command(&postgres)
+        };
         command.arg("-D").arg(&self.places.data);
         let socket = self.places.socket.to_string_lossy();
         let fixed =
@@ -208,6 +218,9 @@ impl Server {
         let mut command = self.account.command(&program(&self.places.tree, name));
         command.env("PGHOST", &self.places.socket).env("PGPORT", PORT.to_string()).env("PGUSER", SUPERUSER);
         command.env_remove("PGDATABASE").env_remove("PGSERVICE").env("PGCONNECT_TIMEOUT", "10");
+        if let Some(password) = &self.password {
+            command.env("PGPASSWORD", password);
+        }
         command
     }
 

@@ -107,7 +107,7 @@ fn cases_of(series: &Series, group: &str, fold: u64, stride: usize, random: &mut
         }
         if origin + 365 < n {
             let high = series.daily[origin + 1..=origin + 365].iter().copied().fold(last, f64::max);
-            wanted.push(('N', high + (high - last).max(last * 0.001) * random.between(0.02, 0.5)));
+            wanted.push(('N', high + (high - last).max(last * 0.001) * random.between(0.1, 1.0)));
         }
         wanted.retain(|(_, c)| *c > last && c.is_finite());
         wanted.sort_by(|a, b| a.1.total_cmp(&b.1));
@@ -126,8 +126,8 @@ fn cases_of(series: &Series, group: &str, fold: u64, stride: usize, random: &mut
 }
 
 /// A pool of some series of one fold, each shifted and scaled a little, so that no two pools are alike.
-fn pool(members: &[&Series], name: String, random: &mut Random) -> Option<Series> {
-    let count = (4 + random.below(9)).min(members.len());
+fn pool(members: &[&Series], small: bool, name: String, random: &mut Random) -> Option<Series> {
+    let count = if small { 2 + random.below(2) } else { 4 + random.below(9) }.min(members.len());
     let mut left: Vec<&Series> = members.to_vec();
     let mut chosen = Vec::new();
     for _ in 0..count {
@@ -171,9 +171,10 @@ pub fn training(fixtures: &Path, stride: usize, pools: usize) -> Vec<Case> {
     for fold in 0..FOLDS {
         for i in 0..pools {
             let kind = ["tree", "store", "both"][i % 3];
+            let small = i % 2 == 1;
             let members: Vec<&Series> =
                 all.values().filter(|s| fold_of(s.repository()) == fold && (kind == "both" || s.kind() == kind)).collect();
-            if let Some(p) = pool(&members, format!("pool_{fold}_{i}"), &mut random) {
+            if let Some(p) = pool(&members, small, format!("{}_{fold}_{i}", if small { "pair" } else { "pool" }), &mut random) {
                 cases_of(&p, &p.name, fold, stride * 2, &mut random, &mut out);
             }
         }
@@ -237,7 +238,7 @@ pub fn write_all(fixtures: &Path, out: &Path) {
         write(&cases, out, which);
     }
     let start = std::time::Instant::now();
-    let cases = training(fixtures, 24, 60);
+    let cases = training(fixtures, 24, 100);
     eprintln!("training: {} cases, {:?}", cases.len(), start.elapsed());
     write(&cases, out, "train");
 }

@@ -1,0 +1,84 @@
+//! The demo's private PostgreSQL: tree, cluster, database, roles.
+
+use anyhow::{Context as _, bail};
+use std::{fs, path::Path};
+use xtask::{postgres_tree, schema, server::Server};
+
+use crate::{places::Places, secret};
+
+/// Name of the demo's database.
+pub const DATABASE: &str = "headroom";
+const PG_CONFIG: &str = "/usr/lib/postgresql/15/bin/pg_config";
+/// A small server that keeps what it has committed.
+const SETTINGS: [(&str, &str); 7] = [
+    ("shared_preload_libraries", "headroom"),
+    ("shared_buffers", "128MB"),
+    ("max_connections", "60"),
+    ("timezone", "UTC"),
+    ("password_encryption", "scram-sha-256"),
+    ("log_line_prefix", "%m %u "),
+    ("log_min_messages", "warning"),
+];
+
+/// Starts the private server, making tree, cluster and database where they are missing.
+///
+/// # Errors
+/// When PostgreSQL is missing, or the database was made with another install script of the extension.
+pub fn start(places: &Places) -> anyhow::Result<Server> {
+    let library = places.program("libheadroom.so");
+    fs::create_dir_all(places.tree())?;
+    postgres_tree::make(&places.tree(), &library, Path::new(PG_CONFIG))?;
+    let password = secret::password(&places.of("postgres-password"))?;
+    let cluster = xtask::server::Places {
+        tree: places.tree(),
+        data: places.of("data"),
+        socket: places.socket(),
+        log: places.of("postgres.log"),
+        bound_to_parent: true,
+    };
+    Server::initialise(&cluster, "scram-sha-256", Some(&password))?;
+    write_passwords(places, &[])?;
+    let server = Server::start(cluster, &SETTINGS, Some(&password))?;
+    let exists =
+        server.psql("postgres", &format!("select 1 from pg_database where datname = '{DATABASE}'"))?;
+    if exists.is_empty() {
+        server.psql("postgres", &format!("create database {DATABASE}"))?;
+    }
+    check_extension(places, &library)?;
+    Ok(server)
+}
+
+/// The extension's SQL of the database must be that of the library: there is no released version to upgrade from yet.
+fn check_extension(places: &Places, library: &Path) -> anyhow::Result<()> {
+    let script = schema::script(library)?;
+    let kept = places.of("extension.sql");
+    match fs::read_to_string(&kept) {
+        Ok(old) if old == script => Ok(()),
+        Ok(_) => bail!(
+            "the extension's SQL has changed since this demo was made: run `make clean`, then `make demo`"
+        ),
+        Err(_) => fs::write(&kept, script).with_context(|| format!("cannot write {}", kept.display())),
+    }
+}
+
+/// Gives roles that log in their passwords, each made for this installation, and notes them where psql looks.
+///
+/// # Errors
+/// When a password cannot be kept or set.
+pub fn set_passwords(places: &Places, server: &Server, roles: &[&str]) -> anyhow::Result<()> {
+    for role in roles {
+        let password = secret::password(&places.of(&format!("{role}-password")))?;
+        server.psql(DATABASE, &format!("alter role {role} login password '{password}'"))?;
+    }
+    write_passwords(places, roles)
+}
+
+/// The file in which libpq's programs look passwords up.
+fn write_passwords(places: &Places, roles: &[&str]) -> anyhow::Result<()> {
+    let mut lines = Vec::new();
+    for role in ["postgres"].iter().chain(roles) {
+        let password = secret::password(&places.of(&format!("{role}-password")))?;
+        lines.push(format!("*:*:*:{role}:{password}"));
+    }
+    secret::write(&places.of("pgpass"), &lines.join("\n"))
+}
