@@ -11,12 +11,15 @@
 //! | [`redfish`], [`redfish_tree`] | arrays: one resource, and what provides whose space |
 //! | [`dm_thin`], [`lvm`], [`zpool`], [`mdstat`] | what sits above the drives |
 //! | [`ata_identify`], [`ata_smart`], [`ata_statistics`] | SATA drives |
+//! | [`PageName`], [`raw_page`] | raw pages by name |
+//! | [`capture`], [`report`] | a file from the field, and the result for it |
 //!
 //! [`Page`] bounds every read, [`Findings`] gathers what pages say of one component.
 
 pub mod ata_identify;
 pub mod ata_smart;
 pub mod ata_statistics;
+pub mod capture;
 pub mod dm_thin;
 mod error;
 mod findings;
@@ -28,9 +31,12 @@ pub mod nvme_endurance_group;
 pub mod nvme_identify;
 pub mod nvme_smart;
 mod page;
+mod page_name;
 mod part;
+pub mod raw_page;
 pub mod redfish;
 pub mod redfish_tree;
+pub mod report;
 pub mod scsi_inquiry;
 pub mod scsi_log_pages;
 pub mod scsi_log_sense;
@@ -41,8 +47,11 @@ pub mod smartctl;
 mod smartctl_wear;
 pub mod zpool;
 
+pub use capture::{Capture, CaptureError, Surroundings};
 pub use error::DecodeError;
 pub use findings::{BYTES_MAX, Findings, Missing, is_believable_identity};
 pub use number::Number;
 pub use page::{Page, clean_text};
+pub use page_name::PageName;
 pub use part::Part;
+pub use report::Report;

@@ -1,0 +1,216 @@
+//! `headroom-node decode FILE|FOLDER…`: what the decoders make of captures, one line of JSON a file.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use serde_json::Value;
+
+use crate::decode::{
+    Capture, CaptureError, PageName, Report, Surroundings, capture, raw_page::Neighbours, redfish,
+    redfish_tree::RedfishTree, scsi_read_capacity, scsi_vpd,
+};
+
+/// No capture is larger: what is, is no capture.
+const LENGTH_MAX: u64 = 64 << 20;
+/// Exit codes of sysexits.h.
+const EX_DATAERR: u8 = 65;
+const EX_NOINPUT: u8 = 66;
+const EX_CANTCREAT: u8 = 73;
+const EX_NOPERM: u8 = 77;
+
+/// Arguments of `decode`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Captures: smartctl JSON, raw pages (.bin, .raw), sg3_utils .hex, Redfish JSON, LVM reports, zpool list, mdstat;
+    /// of a folder every capture in it
+    #[arg(required = true, value_name = "FILE|FOLDER")]
+    pub paths: Vec<PathBuf>,
+    /// Which raw page the files are, where their names do not say
+    #[arg(long, value_enum)]
+    pub page: Option<PageName>,
+    /// Indent the JSON
+    #[arg(long)]
+    pub pretty: bool,
+}
+
+/// Decodes and prints one result a file. The exit code is the worst file's: 0 read, 65 damaged, 66 not there, 77 not
+/// allowed.
+pub fn run(args: &Args) -> ExitCode {
+    ExitCode::from(write_reports(args, &mut io::stdout().lock()))
+}
+
+/// [`run`] with another place to print to; the exit code as a number.
+pub fn write_reports(args: &Args, out: &mut dyn Write) -> u8 {
+    let (files, mut worst) = gather(&args.paths);
+    let mut skipped = 0;
+    let trees = trees(&files);
+    for file in &files {
+        let Some(report) = report(file, args.page, &trees) else {
+            skipped += 1;
+            continue;
+        };
+        worst = worst.max(report.exit());
+        if let Err(error) = print(&report, args.pretty, out) {
+            // A reader that has seen enough (head, less) is no error.
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                return worst;
+            }
+            eprintln!("headroom-node: cannot write the result: {error}");
+            return EX_CANTCREAT;
+        }
+    }
+    if skipped > 0 {
+        eprintln!(
+            "headroom-node: {skipped} files in the folders are no captures by name and content, left out"
+        );
+    }
+    worst
+}
+
+fn print(report: &Report, pretty: bool, out: &mut dyn Write) -> io::Result<()> {
+    let text = if pretty { serde_json::to_string_pretty(report) } else { serde_json::to_string(report) };
+    writeln!(out, "{}", text.map_err(io::Error::other)?)?;
+    out.flush()
+}
+
+/// A file to decode.
+struct File {
+    path: PathBuf,
+    /// Whether it was found in a folder: what is no capture is left out then, not refused.
+    is_found: bool,
+}
+
+/// The files under the paths, sorted; the exit code for folders without any.
+fn gather(paths: &[PathBuf]) -> (Vec<File>, u8) {
+    let mut files = Vec::new();
+    let mut worst = 0;
+    for path in paths {
+        if !path.is_dir() {
+            files.push(File { path: path.clone(), is_found: false });
+            continue;
+        }
+        let before = files.len();
+        if let Err(error) = walk(path, &mut files) {
+            eprintln!("headroom-node: {}: cannot be listed: {error}", path.display());
+            worst = worst.max(exit_of(&error));
+        }
+        if files.len() == before {
+            eprintln!("headroom-node: {}: the folder holds no file", path.display());
+            worst = worst.max(EX_NOINPUT);
+        }
+    }
+    (files, worst)
+}
+
+fn walk(folder: &Path, files: &mut Vec<File>) -> io::Result<()> {
+    let mut entries: Vec<fs::DirEntry> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        // Links are not followed: a folder that links to its parent would never end.
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            walk(&entry.path(), files)?;
+        } else if kind.is_file() {
+            files.push(File { path: entry.path(), is_found: true });
+        }
+    }
+    Ok(())
+}
+
+fn exit_of(error: &io::Error) -> u8 {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => EX_NOPERM,
+        io::ErrorKind::NotFound => EX_NOINPUT,
+        _ => EX_DATAERR,
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let length = fs::metadata(path)?.len();
+    if length > LENGTH_MAX {
+        let what = format!("{length} bytes are more than a capture has ({LENGTH_MAX})");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    fs::read(path)
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// The result for a file; none for a file of a folder that is no capture by name and content.
+fn report(file: &File, page: Option<PageName>, trees: &BTreeMap<PathBuf, RedfishTree>) -> Option<Report> {
+    let name = file.path.display().to_string();
+    let bytes = match read(&file.path) {
+        Ok(bytes) => bytes,
+        Err(error) => return Some(Report::failed(name, exit_of(&error), format!("cannot be read: {error}"))),
+    };
+    let folder = file.path.parent().unwrap_or(Path::new(""));
+    let tree =
+        serde_json::from_slice(&bytes).ok().and_then(|json| trees.get(&service_root(&file.path, &json)));
+    let around = Surroundings {
+        device: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        neighbours: neighbours(folder),
+        tree,
+    };
+    let base = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match capture::decode(&base, &bytes, page, &around) {
+        Ok(capture) => Some(Report::read(name, capture)),
+        // Beside captures lie settings of the tools that took them: well-formed, and of no device.
+        Err(error @ CaptureError::OtherJson) if file.is_found => {
+            let remarks = vec![error.to_string()];
+            let capture = Capture { format: "other", parts: Vec::new(), figures: Value::Null, remarks };
+            Some(Report::read(name, capture))
+        }
+        Err(_)
+            if file.is_found && !matches!(extension(&file.path).as_str(), "json" | "bin" | "raw" | "hex") =>
+        {
+            None
+        }
+        Err(error) => Some(Report::failed(name, EX_DATAERR, error.to_string())),
+    }
+}
+
+/// What other pages in the folder tell about the same device.
+fn neighbours(folder: &Path) -> Neighbours {
+    let page = |name: &str| fs::read(folder.join(name)).ok();
+    let capacity = page("readcap16.bin").and_then(|bytes| scsi_read_capacity::decode(&bytes).ok());
+    let provisioning = page("vpd_b2.bin").and_then(|bytes| scsi_vpd::provisioning(&bytes).ok());
+    Neighbours {
+        block_bytes: capacity.map(|capacity| capacity.block_bytes),
+        threshold_exponent: provisioning.and_then(|provisioning| provisioning.threshold_exponent),
+    }
+}
+
+/// Redfish resources that were found together, one tree a service: ids repeat between services.
+fn trees(files: &[File]) -> BTreeMap<PathBuf, RedfishTree> {
+    let mut trees: BTreeMap<PathBuf, RedfishTree> = BTreeMap::new();
+    for file in files.iter().filter(|file| file.is_found && extension(&file.path) == "json") {
+        let Some(json) = read(&file.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) else {
+            continue;
+        };
+        trees.entry(service_root(&file.path, &json)).or_default().add(json);
+    }
+    trees
+}
+
+/// The folder in which a Redfish service was captured: the path without the part that the resource's id repeats.
+fn service_root(path: &Path, json: &Value) -> PathBuf {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let Some(id) = json.get("@odata.id").and_then(Value::as_str) else {
+        return folder.to_owned();
+    };
+    let id = redfish::normal_id(id);
+    let inside = id.trim_start_matches("/redfish/v1").trim_matches('/');
+    let depth = Path::new(inside).components().count();
+    if folder.ends_with(inside) {
+        folder.ancestors().nth(depth).unwrap_or(folder).to_owned()
+    } else {
+        folder.to_owned()
+    }
+}
