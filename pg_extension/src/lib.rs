@@ -1,5 +1,23 @@
 //! headroom for PostgreSQL: hypertables with sealed blocks and forecasts in SQL.
 //!
 //! Useful alone: it knows no customer, no offer and no HTTP, and reads no table that it was not given.
+//!
+//! | Room | What it is for |
+//! |---|---|
+//! | [`functions`] | the time-series functions on anybody's tables and values |
+//! | [`hypertable`] | what makes an ordinary table a hypertable, and its catalogue |
+//! | [`server`] | the border to the server: errors and everything unsafe |
+
+use pgrx::prelude::*;
+
+mod functions;
+mod hypertable;
+mod server;
 
 pgrx::pg_module_magic!();
+
+/// Called by the server when it loads the library.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    server::settings::define();
+}

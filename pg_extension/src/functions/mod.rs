@@ -1,0 +1,1 @@
+//! SQL functions that work on anybody's tables and values.

@@ -1,0 +1,93 @@
+//! What can go wrong, and how it is told: SQLSTATE, message, detail and a hint with the SQL that mends it.
+//!
+//! Everything in this library returns [`Error`]; only the functions that the server calls turn it into a raised
+//! error, with [`or_raise`].
+
+use pgrx::{pg_sys::panic::ErrorReport, prelude::*};
+
+/// What the caller can do about it; each kind is one SQLSTATE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub(crate) enum Kind {
+    /// 42809: the thing named is not of the kind that is needed.
+    WrongObject,
+    /// 42703: the column named does not exist.
+    UndefinedColumn,
+    /// 42710: it is there already.
+    Duplicate,
+    /// 42501: the caller may not do this.
+    NotPermitted,
+    /// 0A000: it cannot be kept, so it is refused.
+    Unsupported,
+    /// XX000: the server answered what it should not; a fault of this library.
+    Internal,
+}
+
+impl Kind {
+    fn code(self) -> PgSqlErrorCode {
+        match self {
+            Self::WrongObject => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+            Self::UndefinedColumn => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+            Self::Duplicate => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
+            Self::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            Self::Unsupported => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::Internal => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+        }
+    }
+}
+
+/// One refusal or failure.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Error {
+    kind: Kind,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+}
+
+/// The result of everything that can fail in this library.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A failure with the thing's name in the message.
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), detail: None, hint: None }
+    }
+
+    /// Adds why.
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds what to do, best as SQL.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Raises it in the server: the statement ends here.
+    pub(crate) fn raise(self) -> ! {
+        let mut report = ErrorReport::new(self.kind.code(), self.message, "headroom");
+        if let Some(detail) = self.detail {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = self.hint {
+            report = report.set_hint(hint);
+        }
+        report.report(PgLogLevel::ERROR);
+        unreachable!("the server does not return from an error")
+    }
+}
+
+impl From<pgrx::spi::SpiError> for Error {
+    fn from(error: pgrx::spi::SpiError) -> Self {
+        Self::new(Kind::Internal, format!("a query of headroom itself failed: {error}"))
+    }
+}
+
+/// The value, or the error raised in the server.
+pub(crate) fn or_raise<T>(result: Result<T>) -> T {
+    result.unwrap_or_else(|error| error.raise())
+}
