@@ -23,12 +23,7 @@ fn a_second_call_is_refused_unless_it_is_expected() {
     cluster.database("db");
     cluster.psql("db", TABLE);
     cluster.psql("db", "select headroom.create_hypertable('readings', 'at')");
-    refused(
-        &cluster,
-        TABLE,
-        "select headroom.create_hypertable('readings', 'at')",
-        "is a hypertable already",
-    );
+    refused(&cluster, "", "select headroom.create_hypertable('readings', 'at')", "is a hypertable already");
     cluster.psql("db", "select headroom.create_hypertable('readings', 'at', if_not_exists => true)");
 }
 
