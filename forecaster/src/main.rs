@@ -12,9 +12,10 @@
 //! | [`fleet`] | forecasts of all components |
 //! | [`offers`] | from plan to offer, and back when the need is gone |
 //! | [`report`] | predicted dates as HTML and CSV |
+//! | [`import`] | customers, catalogue and units from CSV |
+//! | [`listener`] | TLS for intake and web |
+//! | [`score`] | the model's answers to cases in files |
 //! | [`web`] | sign-in, pages, REST |
-
-#![expect(dead_code, unused_imports, reason = "the intake and the fleet run that use it are being built")]
 
 mod authority;
 mod command;
@@ -23,10 +24,13 @@ mod database;
 mod failure;
 mod fleet;
 mod hub;
+mod import;
 mod intake;
+mod listener;
 mod offers;
 mod report;
 mod schedule;
+mod score;
 mod terminal;
 mod web;
 

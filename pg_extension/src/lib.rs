@@ -6,12 +6,14 @@
 //! |---|---|
 //! | [`functions`] | the time-series functions on anybody's tables and values |
 //! | [`hypertable`] | what makes an ordinary table a hypertable, and its catalogue |
+//! | [`sealed`] | how sealed rows are read |
 //! | [`server`] | the border to the server: errors and everything unsafe |
 
 use pgrx::prelude::*;
 
 mod functions;
 mod hypertable;
+mod sealed;
 mod server;
 
 pgrx::pg_module_magic!();

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Permissions},
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -131,7 +131,10 @@ impl Server {
         let log = log.with_context(|| format!("cannot write {}", self.places.log.display()))?;
         let postgres = program(&self.places.tree, "postgres");
         let mut command = if self.places.bound_to_parent {
-            self.account.command_bound_to_parent(&postgres, "INT")
+            let mut command = self.account.command_bound_to_parent(&postgres, "INT");
+            // Ctrl-C of a terminal is for its owner, who ends it in order.
+            command.process_group(0);
+            command
         } else {
             self.account.command(&postgres)
         };

@@ -8,7 +8,7 @@ use super::{Observation, Question};
 pub(super) const DAY_SECONDS: i64 = 86_400;
 
 /// No more daily values than this are kept, the newest: two leap years more than any window looks back.
-const DAYS_MAX: usize = 1_462;
+pub const HISTORY_DAYS_MAX: usize = 1_462;
 
 /// A cleaned history.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub(super) fn clean(question: &Question<'_>) -> Cleaned {
     let (from, until) = (first.at, last.at);
     let end = until.as_second();
     let day_of = |at: Timestamp| usize::try_from((end - at.as_second()).div_euclid(DAY_SECONDS)).unwrap_or(0);
-    let days = day_of(from).min(DAYS_MAX - 1) + 1;
+    let days = day_of(from).min(HISTORY_DAYS_MAX - 1) + 1;
     let mut daily = vec![f64::NAN; days];
     let mut limit = None;
     let mut limit_changes = Vec::new();

@@ -4,6 +4,8 @@
 //! output on any machine: no clock, no hidden randomness, transcendental functions from `libm`.
 
 mod answer;
+mod bootstrap;
+mod evidence;
 mod first_passage;
 mod history;
 mod model;
@@ -11,6 +13,7 @@ mod prior;
 mod quantities;
 mod question;
 mod random;
+mod replay;
 mod shape;
 mod simulate;
 mod state;
@@ -19,6 +22,9 @@ mod tests;
 mod why;
 
 pub use answer::{Factor, FanPoint, Forecast, Passage, PassagePoint};
+pub use first_passage::{FirstPassage, first_passages};
+pub use evidence::{EVIDENCE, evidence};
+pub use history::HISTORY_DAYS_MAX;
 pub use model::forecast;
 pub use prior::Prior;
 pub use question::{Observation, Question};

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     FanPoint, Forecast, Passage, PassagePoint, Prior, Question, Reason, State,
-    first_passage::FirstPassage,
+    first_passage::{FirstPassage, HORIZON_DAYS_MAX},
     history::{DAY_SECONDS, History, clean},
     quantities::Quantities,
     shape,
@@ -13,8 +13,6 @@ use super::{
 };
 use crate::unit::Resource;
 
-/// Longest horizon, days: three years.
-const HORIZON_DAYS_MAX: u16 = 1_096;
 /// Points of the fan and of the distribution.
 const GRID_POINTS: u16 = 36;
 /// A date is given where at least this share of the futures reaches the limit inside the horizon.

@@ -11,4 +11,4 @@ mod tls;
 pub(crate) use issue::{IssuedCertificate, NODE_CERTIFICATE_DAYS, RequestRefused};
 pub(crate) use names::{PeerName, fingerprint, name_of, serial_of};
 pub(crate) use store::{Authority, Credentials};
-pub(crate) use tls::{Expected, client_config, fingerprint_client_config, server_config};
+pub(crate) use tls::{Expected, client_config, fingerprint_client_config, server_config, web_config};

@@ -4,16 +4,23 @@ mod config;
 mod doctor;
 mod migrate;
 mod node;
+pub(crate) mod progress;
+mod score;
 mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Merged, SETTINGS, Settings, merge};
-use crate::failure::exit_code;
+use crate::authority::Authority;
+use crate::database::{guard, migrations, pool};
+use crate::failure::{Failure, exit_code};
+use crate::hub::Hub;
 
 /// Tells when each sold storage unit will run out, early enough to order what it needs, and drafts the offer.
 ///
@@ -40,6 +47,8 @@ enum Subcommands {
     Node(node::Commands),
     /// Print every setting with its value and where it came from
     Config(config::Arguments),
+    /// Answer cases in files with the model, so that anybody can score this build
+    Score(score::Arguments),
     /// Check this installation and say what to mend
     Doctor(doctor::Arguments),
 }
@@ -118,6 +127,9 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
     if let Subcommands::Config(arguments) = &command {
         return config::run(&context, arguments);
     }
+    if let Subcommands::Score(arguments) = &command {
+        return score::run(arguments);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         match command {
@@ -125,7 +137,7 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
             Subcommands::Serve => serve::run(context).await,
             Subcommands::Node(command) => node::run(&context, command).await,
             Subcommands::Doctor(arguments) => doctor::run(&context, &arguments).await,
-            Subcommands::Config(_) => Ok(()),
+            Subcommands::Config(_) | Subcommands::Score(_) => Ok(()),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
@@ -136,7 +148,7 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
 fn start_log(settings: &Settings, service: bool) -> anyhow::Result<()> {
     let level = if service || settings.log_level != "info" { settings.log_level.as_str() } else { "warn" };
     let filter = EnvFilter::try_new(level)
-        .map_err(|error| crate::failure::Failure::Configuration(format!("log.level: {error}")))?;
+        .map_err(|error| Failure::Configuration(format!("log.level: {error}")))?;
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match settings.log_format {
@@ -151,6 +163,21 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The hub's parts without its service, for a command that works on the database.
+pub(crate) async fn hub(context: &Context) -> anyhow::Result<Hub> {
+    let authority = Authority::open(&context.settings.data_dir, Timestamp::now())
+        .context(Failure::CannotCreate("the certificate authority cannot be opened".to_owned()))?;
+    let pool = pool::open(&context.settings)?;
+    let client = pool
+        .get()
+        .await
+        .context(Failure::Unavailable("the database does not answer".to_owned()))?;
+    guard::check(&**client).await?;
+    migrations::check(&**client).await?;
+    drop(client);
+    Ok(Hub::new(context.settings.clone(), pool, authority))
 }
 
 /// Prints a value as JSON with a line end.

@@ -14,7 +14,7 @@ use crate::authority::{self, Authority};
 use crate::database::{guard, migrations, pool};
 use crate::failure::Failure;
 use crate::hub::Hub;
-use crate::{intake, web};
+use crate::{intake, listener, schedule, web};
 
 /// How long the database may take to come up before the service gives up starting.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
@@ -31,25 +31,50 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let (stopper, stop) = watch::channel(false);
     let mut parts: JoinSet<(&'static str, anyhow::Result<()>)> = JoinSet::new();
 
-    let intake_listener = bind(hub.settings().intake_listen, "intake.listen").await?;
-    let tls = Arc::new(authority::server_config(&hub.authority().hub)?);
+    let settings = hub.settings();
+    let intake_listener = bind(settings.intake_listen, "intake.listen").await?;
+    let web_listener = bind(settings.web_listen, "web.listen").await?;
+    let web_tls = match &settings.web_tls {
+        Some((certificate, key)) => Some(Arc::new(authority::web_config(certificate, key)?)),
+        None => None,
+    };
+    let intake_tls = Arc::new(authority::server_config(&hub.authority().hub)?);
+    tracing::info!(
+        web = %web_listener.local_addr()?, intake = %intake_listener.local_addr()?, "the hub is up"
+    );
+
     let (router, stopped) = (intake::router(hub.clone()), stop.clone());
     parts.spawn(async move {
-        intake::serve(intake_listener, tls, router, stopped).await;
+        listener::serve(intake_listener, intake_tls, router, stopped).await;
         ("intake", Ok(()))
     });
-
-    let web_listener = bind(hub.settings().web_listen, "web.listen").await?;
     let (router, mut stopped) = (web::router(hub.clone()), stop.clone());
-    tracing::info!(web = %hub.settings().web_listen, intake = %hub.settings().intake_listen, "the hub is up");
     parts.spawn(async move {
-        let serving =
-            axum::serve(web_listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-                .with_graceful_shutdown(async move {
-                    let _ = stopped.wait_for(|stopped| *stopped).await;
-                });
-        ("web", serving.await.context("the web view ended"))
+        match web_tls {
+            Some(tls) => listener::serve(web_listener, tls, router, stopped).await,
+            None => {
+                let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+                let serving = axum::serve(web_listener, service)
+                    .with_graceful_shutdown(async move { listener::stopped(&mut stopped).await });
+                return ("web", serving.await.context("the web view ended"));
+            }
+        }
+        ("web", Ok(()))
     });
+    if settings.pull_enabled {
+        let (hub, stopped) = (hub.clone(), stop.clone());
+        parts.spawn(async move {
+            intake::pull_nodes(hub, stopped).await;
+            ("pull", Ok(()))
+        });
+    }
+    if settings.jobs_enabled {
+        let (hub, stopped) = (hub.clone(), stop.clone());
+        parts.spawn(async move {
+            schedule::serve(hub, stopped).await;
+            ("jobs", Ok(()))
+        });
+    }
 
     // A part that ends by itself is a fault: the others are stopped, so that the supervisor starts all anew.
     let mut outcome = Ok(());

@@ -89,6 +89,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     plain("pull.timeout_seconds", "20", "Seconds after which a node's answer is given up"),
     plain("pull.parallel", "16", "Most nodes read at the same time"),
     plain("jobs.enabled", "true", "Whether this process runs scheduled jobs"),
+    plain("jobs.upkeep_schedule", "*/15 * * * *", "When the hub cleans up after itself: five cron fields, UTC"),
     plain("forecast.schedule", "17 * * * *", "When the fleet is forecast: five cron fields, UTC"),
     plain("forecast.horizon_days", "1096", "How far forecasts look ahead, days, 1 to 1096"),
     plain("forecast.threads", "0", "Threads of the fleet run; 0 for one for each core"),

@@ -20,6 +20,7 @@ pub(crate) enum LogFormat {
 
 /// What this process was told.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "a list of switches, each with its own name")]
 pub(crate) struct Settings {
     /// Folder of the authority's keys and of written reports.
     pub(crate) data_dir: PathBuf,
@@ -81,6 +82,8 @@ pub(crate) struct Settings {
     pub(crate) report_schedule: Cron,
     /// Where it is written.
     pub(crate) report_folder: PathBuf,
+    /// When the hub cleans up after itself.
+    pub(crate) upkeep_schedule: Cron,
     /// Filter of the log.
     pub(crate) log_level: String,
     /// Form of the log.
@@ -137,6 +140,7 @@ impl Settings {
             offers_schedule: reader.schedule("offers.schedule")?,
             report_schedule: reader.schedule("report.schedule")?,
             report_folder: reader.optional("report.folder").unwrap_or_else(|| data_dir.join("reports")),
+            upkeep_schedule: reader.schedule("jobs.upkeep_schedule")?,
             log_level: reader.parse("log.level", "a level")?,
             log_format: match reader.text("log.format") {
                 "text" => LogFormat::Text,

@@ -1,12 +1,76 @@
 //! Samples into PostgreSQL, exactly once.
 //!
-//! [`listener`] speaks TLS with nodes.
+//! | Room | What it is for |
+//! |---|---|
+//! | [`pull`] | the hub reads the nodes on their schedule |
+//! | [`push`] | a node sends by itself |
+//! | [`enrol`] | a node gets and renews its certificate |
+//! | [`body`] | bounded JSON, errors by field |
+//! | [`examine`] | what contradicts itself is refused, what cannot be is set aside |
+//! | [`ranges`] | which sequence numbers are missing |
+//! | [`commit`] | rows and acknowledged range in one transaction |
+//! | [`problem`] | what a node is told when it is refused |
 
-mod listener;
+mod body;
+mod commit;
+mod enrol;
+mod examine;
+mod problem;
+mod pull;
+mod push;
+mod ranges;
 
-pub(crate) use listener::serve;
+use axum::Router;
+use axum::routing::post;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::authority::PeerName;
+use crate::database::{jobs, nodes};
+use crate::hub::Hub;
+use crate::listener::Peer;
+use problem::IntakeProblem;
+
+pub(crate) use enrol::{grant, secret_hash};
+pub(crate) use pull::{Reading, read, read_again, serve as pull_nodes};
+
+/// Days for which the history of jobs is kept.
+const HISTORY_DAYS: i64 = 90;
 
 /// The routes that nodes talk to.
-pub(crate) fn router(_hub: crate::hub::Hub) -> axum::Router {
-    axum::Router::new()
+pub(crate) fn router(hub: Hub) -> Router {
+    Router::new()
+        .route("/v1/enrol", post(enrol::enrol))
+        .route("/v1/renew", post(enrol::renew))
+        .route("/v1/push", post(push::push))
+        .fallback(|| async { IntakeProblem::NoSuchPage })
+        .with_state(hub)
+}
+
+/// The node that a connection's certificate speaks for, if the hub honours that certificate.
+async fn authenticated(hub: &Hub, peer: &Peer) -> Result<Uuid, IntakeProblem> {
+    let refused = |why: &str| {
+        tracing::warn!(address = %peer.address, "refused a request: {why}");
+        Err(IntakeProblem::Forbidden(why.to_owned()))
+    };
+    let Some((name, serial)) = &peer.certificate else {
+        return refused("a certificate of this hub's authority is needed: enrol first");
+    };
+    let PeerName::Node(node) = name else {
+        return refused("the certificate is not a node's");
+    };
+    let client = hub.pool().get().await?;
+    if !nodes::honours(&**client, *node, serial).await? {
+        return refused("the certificate is revoked or was replaced: enrol again");
+    }
+    Ok(*node)
+}
+
+/// The job that tidies up.
+pub(crate) async fn upkeep(hub: Hub) -> anyhow::Result<String> {
+    let client = hub.pool().get().await?;
+    let now = Timestamp::now();
+    let tokens = nodes::forget_tokens(&**client, now).await?;
+    let runs = jobs::tidy(&**client, now - SignedDuration::from_hours(24 * HISTORY_DAYS)).await?;
+    Ok(format!("forgot {tokens} tokens and {runs} runs of jobs"))
 }

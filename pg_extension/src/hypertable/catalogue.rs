@@ -1,10 +1,11 @@
 //! The catalogue of hypertables: an ordinary table, dumped and restored with the data of the database.
 
-use pgrx::prelude::*;
+use pgrx::{pg_sys, prelude::*};
 
 use crate::server::{
-    error::{Error, Kind, Result},
+    error::Result,
     identity,
+    relation::{self, Open},
 };
 
 extension_sql!(
@@ -12,12 +13,19 @@ extension_sql!(
 CREATE TABLE headroom.hypertables (
     relation       regclass PRIMARY KEY,
     time_column    name NOT NULL,
-    segment_column name
+    segment_column name,
+    sealed         regclass UNIQUE,
+    blocks         regclass UNIQUE,
+    next_number    integer NOT NULL DEFAULT 1,
+    CHECK ((sealed IS NULL) = (blocks IS NULL))
 );
-COMMENT ON TABLE headroom.hypertables IS 'The hypertables of this database. Written by create_hypertable alone.';
+COMMENT ON TABLE headroom.hypertables IS 'The hypertables of this database. Written by headroom''s functions alone.';
 COMMENT ON COLUMN headroom.hypertables.relation IS 'The table';
 COMMENT ON COLUMN headroom.hypertables.time_column IS 'The column that orders its rows in time';
 COMMENT ON COLUMN headroom.hypertables.segment_column IS 'The column whose value the rows of one block share; NULL when rows of all kinds share blocks';
+COMMENT ON COLUMN headroom.hypertables.sealed IS 'The foreign table that inherits from it and shows its sealed rows; NULL until rows are sealed for the first time';
+COMMENT ON COLUMN headroom.hypertables.blocks IS 'The table that holds its blocks; NULL until rows are sealed for the first time';
+COMMENT ON COLUMN headroom.hypertables.next_number IS 'The number that the next new column gets in the blocks; numbers are never used again';
 SELECT pg_catalog.pg_extension_config_dump('headroom.hypertables', '');
 GRANT SELECT ON headroom.hypertables TO PUBLIC;
 "#,
@@ -25,32 +33,112 @@ GRANT SELECT ON headroom.hypertables TO PUBLIC;
     bootstrap
 );
 
-/// Whether this table is a hypertable already.
+/// What the catalogue says of a hypertable.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The table.
+    pub(crate) relation: pg_sys::Oid,
+    /// The foreign table of its sealed rows.
+    pub(crate) sealed: Option<pg_sys::Oid>,
+    /// The table of its blocks.
+    pub(crate) blocks: Option<pg_sys::Oid>,
+}
+
+const RELATION: i16 = 1;
+const SEALED: i16 = 4;
+const BLOCKS: i16 = 5;
+
+/// The entry of this table, when it is a hypertable.
+pub(crate) fn entry(relation: pg_sys::Oid) -> Result<Option<Entry>> {
+    find(RELATION, relation)
+}
+
+/// The entry of the hypertable whose sealed rows this foreign table shows.
+pub(crate) fn entry_of_sealed(sealed: pg_sys::Oid) -> Result<Option<Entry>> {
+    find(SEALED, sealed)
+}
+
+/// The columns that order the rows of a hypertable and tell its segments apart.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    pub(crate) time: String,
+    pub(crate) segment: Option<String>,
+}
+
+/// The columns of this hypertable.
+pub(crate) fn names(relation: pg_sys::Oid) -> Result<Option<Names>> {
+    let (time, segment) = Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT time_column::pg_catalog.text, segment_column::pg_catalog.text FROM headroom.hypertables
+             WHERE relation OPERATOR(pg_catalog.=) $1",
+            Some(1),
+            &[relation.into()],
+        )?;
+        match rows.is_empty() {
+            true => Ok((None, None)),
+            false => rows.first().get_two::<String, String>(),
+        }
+    })?;
+    Ok(time.map(|time| Names { time, segment }))
+}
+
+/// Whether this table is a hypertable.
 pub(crate) fn contains(relation: pg_sys::Oid) -> Result<bool> {
-    let found = Spi::get_one_with_args::<bool>(
-        "SELECT EXISTS (SELECT FROM headroom.hypertables WHERE relation OPERATOR(pg_catalog.=) $1)",
-        &[relation.into()],
-    )?;
-    Ok(found.unwrap_or(false))
+    Ok(entry(relation)?.is_some())
+}
+
+/// Reads the catalogue as the server reads its own: under the newest snapshot and whoever asks.
+fn find(attribute: i16, value: pg_sys::Oid) -> Result<Option<Entry>> {
+    let table = Open::with(relation::own(c"hypertables")?, pg_sys::AccessShareLock);
+    // SAFETY: the table is open; the key compares its column of type regclass with an identifier; the scan is ended
+    // before the table is closed, and what is read of a tuple is copied while the scan stands on it.
+    unsafe {
+        let mut key = pg_sys::ScanKeyData::default();
+        pg_sys::ScanKeyInit(
+            &raw mut key,
+            attribute,
+            pg_sys::BTEqualStrategyNumber as u16,
+            pg_sys::RegProcedure::from(pg_sys::F_OIDEQ),
+            pg_sys::Datum::from(value),
+        );
+        let scan = pg_sys::systable_beginscan(
+            table.as_ptr(),
+            pg_sys::InvalidOid,
+            false,
+            std::ptr::null_mut(),
+            1,
+            &raw mut key,
+        );
+        let tuple = pg_sys::systable_getnext(scan);
+        let found = (!tuple.is_null()).then(|| {
+            let descriptor = (*table.as_ptr()).rd_att;
+            let get = |attribute: i16| {
+                let mut is_null = false;
+                let datum = pg_sys::heap_getattr(tuple, attribute.into(), descriptor, &mut is_null);
+                pg_sys::Oid::from_datum(datum, is_null)
+            };
+            Entry {
+                relation: get(RELATION).unwrap_or(pg_sys::InvalidOid),
+                sealed: get(SEALED),
+                blocks: get(BLOCKS),
+            }
+        });
+        pg_sys::systable_endscan(scan);
+        Ok(found)
+    }
 }
 
 /// Enters a hypertable.
 pub(crate) fn enter(relation: pg_sys::Oid, time_column: &str, segment_column: Option<&str>) -> Result<()> {
-    let owner = owner()?;
-    identity::run_as(owner, || {
-        Spi::run_with_args(
-            "INSERT INTO headroom.hypertables (relation, time_column, segment_column) VALUES ($1, $2, $3)",
-            &[relation.into(), time_column.into(), segment_column.into()],
-        )
-    })?;
-    Ok(())
+    write(
+        "INSERT INTO headroom.hypertables (relation, time_column, segment_column) VALUES ($1, $2, $3)",
+        &[relation.into(), time_column.into(), segment_column.into()],
+    )
 }
 
-/// Who owns the catalogue: whoever made the extension.
-fn owner() -> Result<pg_sys::Oid> {
-    Spi::get_one::<pg_sys::Oid>(
-        "SELECT relowner FROM pg_catalog.pg_class
-         WHERE oid OPERATOR(pg_catalog.=) 'headroom.hypertables'::pg_catalog.regclass",
-    )?
-    .ok_or_else(|| Error::new(Kind::Internal, "the catalogue of hypertables has no owner"))
+/// Runs a statement on the catalogue as its owner.
+pub(crate) fn write(sql: &str, arguments: &[pgrx::datum::DatumWithOid<'_>]) -> Result<()> {
+    let owner = Open::with(relation::own(c"hypertables")?, pg_sys::AccessShareLock).owner();
+    identity::run_as(owner, || Spi::run_with_args(sql, arguments))?;
+    Ok(())
 }

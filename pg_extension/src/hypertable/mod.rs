@@ -3,9 +3,21 @@
 //! | Room | What it is for |
 //! |---|---|
 //! | [`catalogue`] | the table `headroom.hypertables` and how it is read |
+//! | [`layout`] | how its columns are stored in blocks |
+//! | [`datum`] | datums of the server to values of a block and back |
 //! | [`create`] | `create_hypertable`: what is asked of a table and why |
+//! | [`tables`] | the two tables beside a hypertable |
+//! | [`block_store`] | writing blocks |
+//! | [`seal`] | rows become blocks |
+//! | [`time_argument`] | a point in time given to a function |
 //! | [`table_facts`] | what the server says of a table that is to become one |
 
+mod block_store;
 mod catalogue;
 mod create;
+pub(crate) mod datum;
+pub(crate) mod layout;
+mod seal;
 mod table_facts;
+mod tables;
+mod time_argument;

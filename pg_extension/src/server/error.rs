@@ -11,14 +11,24 @@ use pgrx::{pg_sys::panic::ErrorReport, prelude::*};
 pub(crate) enum Kind {
     /// 42809: the thing named is not of the kind that is needed.
     WrongObject,
+    /// 42704: the thing named does not exist.
+    Undefined,
     /// 42703: the column named does not exist.
     UndefinedColumn,
+    /// 42804: a value of another type is needed.
+    WrongType,
     /// 42710: it is there already.
     Duplicate,
     /// 42501: the caller may not do this.
     NotPermitted,
     /// 0A000: it cannot be kept, so it is refused.
     Unsupported,
+    /// 55000: not in this state of things; the hint says how to change it.
+    NotReady,
+    /// 40001: something else was faster; to be tried again.
+    Serialization,
+    /// XX001: stored bytes are not what was written.
+    Damaged,
     /// XX000: the server answered what it should not; a fault of this library.
     Internal,
 }
@@ -27,10 +37,15 @@ impl Kind {
     fn code(self) -> PgSqlErrorCode {
         match self {
             Self::WrongObject => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+            Self::Undefined => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::UndefinedColumn => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+            Self::WrongType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Duplicate => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Unsupported => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            Self::NotReady => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::Serialization => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Self::Damaged => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Internal => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         }
     }

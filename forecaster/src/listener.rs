@@ -1,10 +1,11 @@
-//! The TLS listener that nodes talk to: each request carries who the certificate says it is.
+//! The TLS listener of intake and web: each request carries who the certificate at the other end says it is.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
@@ -85,7 +86,8 @@ async fn converse(
             return;
         }
     };
-    let router = router.layer(axum::Extension(Peer { certificate, address }));
+    let router =
+        router.layer(axum::Extension(Peer { certificate, address })).layer(axum::Extension(ConnectInfo(address)));
     let service = TowerToHyperService::new(router);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -106,7 +108,7 @@ async fn converse(
 }
 
 /// Waits until the service is told to stop.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone: then it is time to stop too.
     let _ = stop.wait_for(|stopped| *stopped).await;
 }

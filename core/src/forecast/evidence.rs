@@ -1,0 +1,274 @@
+//! What a history says about each limit, as numbers without a unit: the input of the quantile network.
+//!
+//! Every entry is a logarithm of days or of a ratio, or a share, so that neither the unit of bytes nor the size of the
+//! volume matters. The order of the entries is part of the constants' version.
+
+use super::{
+    bootstrap::{self, Futures, NEVER, PATHS, WINDOWS_DAYS},
+    replay::{Scale, replay},
+};
+
+/// Entries of the evidence on one limit.
+pub const EVIDENCE: usize = 115;
+/// The longest length that is told apart, days: ten years.
+const DAYS_MAX: f64 = 3_660.0;
+/// How far the paths are followed, days.
+const PATH_DAYS: usize = 1_096;
+const SLOPES_DAYS: [usize; 9] = [7, 14, 30, 60, 90, 180, 365, 730, 1_460];
+/// Spans of the past, days back, that follow on each other.
+const SPANS_DAYS: [(usize, usize); 7] =
+    [(30, 0), (60, 30), (120, 60), (240, 120), (365, 240), (730, 365), (1_460, 730)];
+const REPLAY_LEVELS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
+
+/// The evidence on each gap (positive, rising) of a daily history of at least two values.
+pub fn evidence(daily: &[f64], gaps: &[f64]) -> Vec<[f32; EVIDENCE]> {
+    let unit = UnitFigures::of(daily);
+    let futures = bootstrap::simulate(daily, gaps, PATH_DAYS, false);
+    let absolute = replay(daily, gaps, Scale::Absolute, &REPLAY_LEVELS);
+    let relative = replay(daily, gaps, Scale::Relative, &REPLAY_LEVELS);
+    gaps.iter()
+        .enumerate()
+        .map(|(i, gap)| {
+            let mut row = Row { entries: [0.0; EVIDENCE], next: 0 };
+            for slope in unit.slopes {
+                row.push(ln_days(gap / slope.max(gap / DAYS_MAX)));
+            }
+            push_futures(&mut row, &futures, i);
+            for quantiles in [&absolute[i], &relative[i]] {
+                for days in quantiles {
+                    row.push(ln_days(*days));
+                }
+            }
+            unit.push(&mut row, *gap);
+            debug_assert_eq!(row.next, EVIDENCE);
+            row.entries
+        })
+        .collect()
+}
+
+struct Row {
+    entries: [f32; EVIDENCE],
+    next: usize,
+}
+
+impl Row {
+    fn push(&mut self, value: f64) {
+        self.entries[self.next] = if value.is_finite() { value as f32 } else { 0.0 };
+        self.next += 1;
+    }
+}
+
+fn push_futures(row: &mut Row, futures: &Futures, gap: usize) {
+    let mut all: Vec<u16> = Vec::with_capacity(PATHS * WINDOWS_DAYS.len());
+    for stratum in 0..WINDOWS_DAYS.len() {
+        let days = futures.days(gap, stratum);
+        for level in [0.1, 0.5, 0.9] {
+            row.push(ln_path(days[(level * PATHS as f64) as usize]));
+        }
+        row.push(days.partition_point(|d| *d <= 365) as f64 / PATHS as f64);
+        all.extend_from_slice(days);
+    }
+    all.sort_unstable();
+    for level in [0.1, 0.25, 0.5, 0.75, 0.9] {
+        row.push(ln_path(all[(level * all.len() as f64) as usize]));
+    }
+    row.push(all.partition_point(|d| *d <= 90) as f64 / all.len() as f64);
+    row.push(all.partition_point(|d| *d <= 365) as f64 / all.len() as f64);
+}
+
+fn ln_path(day: u16) -> f64 {
+    if day == NEVER { libm::log(2_000.0) } else { ln_days(f64::from(day)) }
+}
+
+fn ln_days(days: f64) -> f64 {
+    libm::log(days.clamp(1.0, DAYS_MAX))
+}
+
+fn ln_ratio(a: f64, b: f64) -> f64 {
+    libm::log((a / b).clamp(1e-4, 1e4))
+}
+
+/// What does not depend on the limit.
+struct UnitFigures {
+    days: f64,
+    level: f64,
+    slopes: [f64; 9],
+    /// Share of days without a change, over 90 and 365 days.
+    flat: [f64; 2],
+    /// Sums of rises and of falls over 90 and 365 days.
+    rises: [f64; 2],
+    falls: [f64; 2],
+    /// The largest rise of a day and the sum of the five largest, over 365 days.
+    largest: f64,
+    five_largest: f64,
+    /// The largest gain in any 30 days of the last year, and the spread of such gains.
+    month_largest: f64,
+    month_spread: f64,
+    year_spread: f64,
+    /// How far it stands under its highest value of 365 days and of all.
+    below_high: [f64; 2],
+    days_since_change: f64,
+    days_since_largest: f64,
+    /// Median of the 30-day gains of the last year and of all.
+    month_median: [f64; 2],
+    /// Gains over the 30 and 90 days that began a year ago.
+    year_ago: [f64; 2],
+    /// Share of days with a change, over each of `SLOPES_DAYS`: what a volume does is steadier than how much.
+    active: [f64; 9],
+    /// Mean change of an active day, over 365 and 1,460 days.
+    active_gain: [f64; 2],
+    /// The same with each day's change held to the middle 96 % of that window.
+    held_gain: [f64; 2],
+    /// Median rise of a rising day, over 365 days.
+    usual_rise: f64,
+    /// Growth a day between the ends of `SPANS_DAYS`.
+    spans: [f64; 7],
+    /// Changes of each such span that are active, per day.
+    spans_active: [f64; 7],
+    /// Growth a day with each day's change held to the middle 96 %, over 90, 365 and 1,460 days.
+    held_slopes: [f64; 3],
+}
+
+/// Mean of the changes that are not 0, of the same held to their middle 96 %, and how many there are.
+fn active_days(increments: impl Iterator<Item = f64>) -> (f64, f64, f64) {
+    let mut changes: Vec<f64> = increments.filter(|i| *i != 0.0).collect();
+    if changes.is_empty() {
+        return (0.0, 0.0, 0.0);
+    }
+    changes.sort_unstable_by(f64::total_cmp);
+    let n = changes.len();
+    let cut = n / 50 + usize::from(n >= 5);
+    let (low, high) = (changes[cut], changes[n - 1 - cut]);
+    let mean = changes.iter().sum::<f64>() / n as f64;
+    let held = changes.iter().map(|c| c.clamp(low, high)).sum::<f64>() / n as f64;
+    (mean, held, n as f64)
+}
+
+impl UnitFigures {
+    fn of(daily: &[f64]) -> Self {
+        let last = daily.len() - 1;
+        let now = daily[last];
+        let back = |days: usize| daily[last - days.min(last)];
+        let slopes = SLOPES_DAYS.map(|days| (now - back(days)) / days.min(last) as f64);
+        let increments =
+            |days: usize| daily[last - days.min(last)..].windows(2).map(|pair| pair[1] - pair[0]);
+        let flat = [90, 365]
+            .map(|days| increments(days).filter(|i| *i == 0.0).count() as f64 / days.min(last) as f64);
+        let rises = [90, 365].map(|days| increments(days).map(|i| i.max(0.0)).sum());
+        let falls = [90, 365].map(|days| increments(days).map(|i| (-i).max(0.0)).sum());
+        let mut top = [0.0_f64; 5];
+        let mut days_since_largest = 0.0;
+        for (i, rise) in increments(365).enumerate() {
+            if rise > top[0] {
+                days_since_largest = (last.min(365) - i) as f64;
+            }
+            if rise > top[4] {
+                top[4] = rise;
+                top.sort_unstable_by(|a, b| b.total_cmp(a));
+            }
+        }
+        let months = |days: usize| -> Vec<f64> {
+            let step = 30.min(last);
+            let mut gains: Vec<f64> = (0..(days.min(last) / step).max(1) * 3)
+                .filter_map(|i| last.checked_sub(step + i * step / 3))
+                .map(|from| daily[from + step] - daily[from])
+                .collect();
+            gains.sort_unstable_by(f64::total_cmp);
+            gains
+        };
+        let (year_months, all_months) = (months(365), months(1_460));
+        let spread = |gains: &[f64]| gains[gains.len() * 9 / 10] - gains[gains.len() / 10];
+        let high =
+            |days: usize| daily[last - days.min(last)..].iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let year_ago =
+            [30, 90].map(|days| if last >= 365 { daily[last - 365 + days] - daily[last - 365] } else { 0.0 });
+        let active = SLOPES_DAYS
+            .map(|days| increments(days).filter(|i| *i != 0.0).count() as f64 / days.min(last) as f64);
+        let held: Vec<(f64, f64, f64)> = [90, 365, 1_460].map(|days| active_days(increments(days))).to_vec();
+        let held_slopes =
+            core::array::from_fn(|i| held[i].1 * held[i].2 / [90, 365, 1_460][i].min(last) as f64);
+        let mut rising: Vec<f64> = increments(365).filter(|i| *i > 0.0).collect();
+        rising.sort_unstable_by(f64::total_cmp);
+        let spans = SPANS_DAYS.map(|(from, to)| (back(to) - back(from)) / (from - to) as f64);
+        let spans_active = SPANS_DAYS.map(|(from, to)| {
+            let (from, to) = (last - from.min(last), last - to.min(last));
+            let changed = daily[from..=to].windows(2).filter(|pair| pair[0] != pair[1]).count();
+            changed as f64 / (to - from).max(1) as f64
+        });
+        Self {
+            spans,
+            spans_active,
+            active,
+            active_gain: [held[1].0, held[2].0],
+            held_gain: [held[1].1, held[2].1],
+            usual_rise: rising.get(rising.len() / 2).copied().unwrap_or(0.0),
+            held_slopes,
+            days: last as f64,
+            level: now,
+            slopes,
+            flat,
+            rises,
+            falls,
+            largest: top[0],
+            five_largest: top.iter().sum(),
+            month_largest: year_months.last().copied().unwrap_or(0.0),
+            month_spread: spread(&year_months),
+            year_spread: spread(&all_months),
+            below_high: [high(365) - now, high(daily.len()) - now],
+            days_since_change: daily.iter().rev().take_while(|v| **v == now).count() as f64,
+            days_since_largest,
+            month_median: [year_months[year_months.len() / 2], all_months[all_months.len() / 2]],
+            year_ago,
+        }
+    }
+
+    fn push(&self, row: &mut Row, gap: f64) {
+        row.push(ln_days(self.days));
+        row.push(ln_ratio(gap, self.level.max(gap * 1e-4)));
+        for share in self.flat {
+            row.push(share);
+        }
+        for i in 0..2 {
+            row.push(ln_ratio(gap, self.rises[i]));
+            row.push(self.falls[i] / (self.rises[i] + self.falls[i]).max(f64::MIN_POSITIVE));
+        }
+        row.push(ln_ratio(gap, self.largest));
+        row.push(self.largest / self.rises[1].max(f64::MIN_POSITIVE));
+        row.push(self.five_largest / self.rises[1].max(f64::MIN_POSITIVE));
+        row.push(ln_ratio(gap, self.month_largest.max(gap * 1e-4)));
+        row.push(ln_ratio(gap, self.month_spread));
+        row.push(ln_ratio(gap, self.year_spread));
+        for below in self.below_high {
+            row.push(libm::log1p((below / gap).clamp(0.0, 100.0)));
+        }
+        row.push(ln_days(self.days_since_change));
+        row.push(ln_days(self.days_since_largest));
+        for gain in self.month_median {
+            row.push(ln_days(30.0 * gap / gain.max(gap * 0.01)));
+        }
+        for share in self.active {
+            row.push(libm::sqrt(share));
+        }
+        let days_to = |slope: f64| ln_days(gap / slope.max(gap / DAYS_MAX));
+        for window in [1, 2, 4, 5, 6] {
+            row.push(days_to(self.active[window] * self.active_gain[0]));
+            row.push(days_to(self.active[window] * self.active_gain[1]));
+        }
+        for gain in self.held_gain {
+            row.push(days_to(self.active[2] * gain));
+        }
+        row.push(days_to(self.active[4] * self.held_gain[1]));
+        row.push(ln_ratio(gap, self.usual_rise));
+        for slope in self.held_slopes {
+            row.push(days_to(slope));
+        }
+        for (slope, active) in self.spans.into_iter().zip(self.spans_active) {
+            row.push(days_to(slope));
+            row.push(libm::log(active.max(1e-3)));
+            row.push((slope / gap * 365.0).clamp(-6.0, 6.0));
+        }
+        for (gain, days) in self.year_ago.into_iter().zip([30.0, 90.0]) {
+            row.push(ln_days(days * gap / gain.max(gap * 0.01)));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Enrolment and renewal, the hub's side. The protocol is in `headroom_core::exchange::enrol`.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use headroom_core::exchange::enrol::{Grant, Request};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::body;
+use super::problem::IntakeProblem;
+use crate::authority::{IssuedCertificate, RequestRefused};
+use crate::database::nodes::{self, Enrolled};
+use crate::hub::Hub;
+use crate::listener::Peer;
+
+/// Largest enrolment request, bytes.
+const REQUEST_BYTES_MAX: usize = 65_536;
+
+/// `POST /v1/enrol`: a node with a token gets its certificate. A token works once.
+pub(crate) async fn enrol(
+    State(hub): State<Hub>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Grant>, IntakeProblem> {
+    let request: Request = body::json(&headers, body, REQUEST_BYTES_MAX).await?;
+    let now = Timestamp::now();
+    let mut client = hub.pool().get().await?;
+    let transaction = client.transaction().await?;
+    // Used up in the same transaction in which the node is written: a crash in between uses nothing up.
+    let Some(customer) = nodes::use_token(&transaction, &secret_hash(&request.secret), request.node, now).await?
+    else {
+        tracing::warn!(address = %peer.address, node = %request.node, "refused an enrolment: no such token");
+        return Err(IntakeProblem::Forbidden(
+            "this token is unknown, used or older than an hour: make a new one with `headroom node token`".to_owned(),
+        ));
+    };
+    let issued = sign(&hub, &request, now)?;
+    let enrolled = Enrolled {
+        node: request.node,
+        address: request.address.as_deref(),
+        customer: customer.as_deref(),
+        serial: &issued.serial,
+        not_after: issued.not_after,
+    };
+    nodes::enrol(&transaction, &enrolled, now).await?;
+    transaction.commit().await?;
+    tracing::info!(address = %peer.address, node = %request.node, "enrolled a node");
+    Ok(Json(grant(&hub, issued)))
+}
+
+/// `POST /v1/renew`: a node with a valid certificate gets its next one.
+pub(crate) async fn renew(
+    State(hub): State<Hub>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Grant>, IntakeProblem> {
+    let node = super::authenticated(&hub, &peer).await?;
+    let request: Request = body::json(&headers, body, REQUEST_BYTES_MAX).await?;
+    if request.node != node {
+        return Err(IntakeProblem::invalid("node", format!("is {}, but the certificate is of {node}", request.node)));
+    }
+    let now = Timestamp::now();
+    let issued = sign(&hub, &request, now)?;
+    let client = hub.pool().get().await?;
+    let renewed = Enrolled {
+        node,
+        address: request.address.as_deref(),
+        customer: None,
+        serial: &issued.serial,
+        not_after: issued.not_after,
+    };
+    nodes::enrol(&**client, &renewed, now).await?;
+    tracing::info!(address = %peer.address, %node, "renewed a node's certificate");
+    Ok(Json(grant(&hub, issued)))
+}
+
+/// What a token's secret is known by: the database never holds one that works.
+pub(crate) fn secret_hash(secret: &str) -> Vec<u8> {
+    Sha256::digest(secret.trim().to_ascii_lowercase().as_bytes()).to_vec()
+}
+
+fn sign(hub: &Hub, request: &Request, now: Timestamp) -> Result<IssuedCertificate, IntakeProblem> {
+    hub.authority().sign_node(request.node, &request.signing_request, now).map_err(|error| match error {
+        RequestRefused::Malformed(_) => IntakeProblem::invalid("signing_request", error.to_string()),
+        RequestRefused::Signing(_) => IntakeProblem::Internal(error.into()),
+    })
+}
+
+/// The answer with which a node can talk to this hub.
+pub(crate) fn grant(hub: &Hub, issued: IssuedCertificate) -> Grant {
+    Grant {
+        certificate: issued.pem,
+        authority: hub.authority().certificate_pem.clone(),
+        hub_address: Some(hub.settings().announced_intake()),
+    }
+}

@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use headroom_core::exchange::{Answer, Batch, NodeDescription, Placement, SequenceRange};
+use headroom_core::quantity::Bytes;
+use headroom_core::unit::{
+    Component, ComponentKey, ComponentKind, Sample, Specs, Status, UnitKind, UnitReport, UserInformation,
+};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::{examine_answer, examine_batch};
+
+const NODE: Uuid = Uuid::from_u128(1);
+const STORE: Uuid = Uuid::from_u128(2);
+const FUTURE: Duration = Duration::from_secs(300);
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().expect("a time")
+}
+
+fn answer() -> Answer {
+    Answer {
+        protocol: 1,
+        description: NodeDescription {
+            node: NODE,
+            placement: Placement::Host,
+            software: "test".to_owned(),
+            store: STORE,
+            interval_seconds: 5,
+        },
+        answered_at: now(),
+        user: UserInformation::default(),
+        units: vec![UnitReport {
+            key: ComponentKey("host".to_owned()),
+            kind: UnitKind::ServerStorage,
+            identity: Vec::new(),
+            components: vec![Component {
+                key: ComponentKey("root".to_owned()),
+                kind: ComponentKind::FileSystem,
+                label: None,
+                provided_by: Vec::new(),
+                identity: Vec::new(),
+                specs: Specs::default(),
+            }],
+        }],
+        status: Vec::new(),
+        absences: Vec::new(),
+    }
+}
+
+fn sample(sequence: u64) -> Sample {
+    Sample {
+        sequence,
+        component: ComponentKey("root".to_owned()),
+        at: now(),
+        boot: Uuid::from_u128(3),
+        status: Status { used_bytes: Some(Bytes(sequence)), ..Status::default() },
+    }
+}
+
+fn range(first: u64, last: u64) -> SequenceRange {
+    SequenceRange { first, last }
+}
+
+fn batch(first: u64, last: u64, samples: &[u64], gaps: &[(u64, u64)]) -> Batch {
+    Batch {
+        node: NODE,
+        store: STORE,
+        range: Some(range(first, last)),
+        gaps: gaps.iter().map(|(first, last)| range(*first, *last)).collect(),
+        samples: samples.iter().map(|sequence| sample(*sequence)).collect(),
+        more: false,
+    }
+}
+
+#[test]
+fn samples_and_gaps_that_fill_the_range_are_taken() {
+    let batch = batch(3, 9, &[3, 6, 7], &[(4, 5), (8, 9)]);
+    let examined = examine_batch(&answer(), batch, now(), FUTURE).expect("taken");
+    assert_eq!(examined.taken.len(), 3);
+    assert!(examined.set_aside.is_empty());
+}
+
+#[test]
+fn a_number_that_would_be_acknowledged_unseen_is_refused_with_its_field() {
+    for (batch, field) in [
+        (batch(3, 5, &[3, 4], &[]), "batch.range"),
+        (batch(3, 5, &[3, 5], &[]), "batch.samples[1].sequence"),
+        (batch(3, 4, &[3, 4, 5], &[]), "batch.samples[2].sequence"),
+        (batch(3, 4, &[3, 4], &[(9, 9)]), "batch.gaps[0]"),
+        (batch(3, 6, &[3], &[(4, 9)]), "batch.gaps[0]"),
+        (batch(3, 6, &[3, 4], &[(4, 6)]), "batch.gaps[0]"),
+        (batch(6, 3, &[], &[]), "batch.range"),
+        (batch(0, u64::MAX, &[], &[(0, u64::MAX)]), "batch.range"),
+        (Batch { range: None, ..batch(1, 1, &[1], &[]) }, "batch.range"),
+        (Batch { node: Uuid::nil(), ..batch(1, 1, &[1], &[]) }, "batch.node"),
+        (Batch { store: Uuid::nil(), ..batch(1, 1, &[1], &[]) }, "batch.store"),
+    ] {
+        let error = examine_batch(&answer(), batch.clone(), now(), FUTURE).expect_err(field).to_string();
+        assert!(error.starts_with(field), "{error} for {batch:?}");
+    }
+}
+
+#[test]
+fn one_impossible_sample_does_not_poison_the_others() {
+    let mut batch = batch(1, 6, &[1, 2, 3, 4, 5, 6], &[]);
+    batch.samples[0].at = now() + SignedDuration::from_hours(1);
+    batch.samples[1].at = Timestamp::UNIX_EPOCH;
+    batch.samples[2].status.utilisation = Some(1.5);
+    batch.samples[3].component = ComponentKey("elsewhere".to_owned());
+    batch.samples[4].status.used_bytes = Some(Bytes(u64::MAX));
+    let examined = examine_batch(&answer(), batch, now(), FUTURE).expect("taken");
+    assert_eq!(examined.taken.iter().map(|sample| sample.sequence).collect::<Vec<_>>(), [6]);
+    let codes: Vec<_> = examined.set_aside.iter().map(|aside| aside.code).collect();
+    assert_eq!(codes, ["future", "past", "impossible", "unknown_component", "impossible"]);
+}
+
+#[test]
+fn an_answer_that_contradicts_itself_is_refused_with_its_field() {
+    let mut twice = answer();
+    twice.units[0].components.push(twice.units[0].components[0].clone());
+    let mut newer = answer();
+    newer.protocol = 99;
+    let mut empty = answer();
+    empty.units[0].key = ComponentKey(String::new());
+    let mut huge = answer();
+    huge.units[0].components[0].specs.capacity_bytes = Some(Bytes(u64::MAX));
+    for (answer, field) in [
+        (twice, "answer.units[0].components[1].key"),
+        (newer, "answer.protocol"),
+        (empty, "answer.units[0].key"),
+        (huge, "answer.units[0].components[0].specs.capacity_bytes"),
+    ] {
+        let error = examine_answer(&answer).expect_err(field).to_string();
+        assert!(error.starts_with(field), "{error}");
+    }
+    assert!(examine_answer(&answer()).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn any_batch_is_taken_or_refused_and_what_is_taken_covers_the_range(
+        first in 0_u64..20, length in 0_u64..20,
+        samples in proptest::collection::vec(0_u64..40, 0..20),
+        gaps in proptest::collection::vec((0_u64..40, 0_u64..40), 0..4),
+    ) {
+        let last = first + length;
+        if let Ok(examined) = examine_batch(&answer(), batch(first, last, &samples, &gaps), now(), FUTURE) {
+            for wanted in first..=last {
+                let taken = examined.taken.iter().filter(|sample| sample.sequence == wanted).count();
+                let gone = gaps.iter().filter(|(a, b)| (*a..=*b).contains(&wanted)).count();
+                prop_assert_eq!(taken + gone, 1, "{}", wanted);
+            }
+            prop_assert_eq!(examined.taken.len(), samples.len());
+        }
+    }
+}

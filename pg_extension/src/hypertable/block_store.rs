@@ -1,0 +1,64 @@
+//! Writing blocks: one row of the table of blocks each.
+
+use headroom_core::block::{Block, Directory};
+use pgrx::pg_sys;
+
+use super::{datum, layout::Layout};
+use crate::server::relation::Open;
+
+/// An open table of blocks, for writing.
+pub(crate) struct BlockStore<'a> {
+    layout: &'a Layout,
+    table: Open,
+}
+
+impl<'a> BlockStore<'a> {
+    /// Opens it. The lock is that of any writer.
+    pub(crate) fn open(layout: &'a Layout) -> Self {
+        Self { layout, table: Open::with(layout.blocks, pg_sys::RowExclusiveLock) }
+    }
+
+    /// Writes a block of the segment with this value.
+    ///
+    /// # Safety
+    /// The datum is one of the segment column's type; without a segment column it is not looked at.
+    pub(crate) unsafe fn insert(&self, segment: pg_sys::Datum, directory: &Directory, block: &Block) {
+        let form = self.layout.time_column().form;
+        let values = [
+            segment,
+            datum::datum_of_time(directory.first_time, form),
+            datum::datum_of_time(directory.last_time, form),
+            pg_sys::Datum::from(directory.rows as i32),
+            bytea(&block.directory),
+            bytea(&block.payload),
+        ];
+        let skip = usize::from(self.layout.segment.is_none());
+        let nulls = [false; 6];
+        // SAFETY: as many values as the table has columns, of their types; the tuple is freed once written.
+        unsafe {
+            let descriptor = (*self.table.as_ptr()).rd_att;
+            let tuple = pg_sys::heap_form_tuple(
+                descriptor,
+                values[skip..].as_ptr().cast_mut(),
+                nulls[skip..].as_ptr().cast_mut(),
+            );
+            pg_sys::CatalogTupleInsert(self.table.as_ptr(), tuple);
+            pg_sys::heap_freetuple(tuple);
+            for value in &values[4..] {
+                pg_sys::pfree(value.cast_mut_ptr());
+            }
+        }
+    }
+}
+
+/// A bytea in the current memory context.
+fn bytea(bytes: &[u8]) -> pg_sys::Datum {
+    const HEADER: usize = 4;
+    // SAFETY: the memory is as long as the header and the bytes.
+    unsafe {
+        let value = pg_sys::palloc(HEADER + bytes.len()).cast::<u8>();
+        pgrx::set_varsize_4b(value.cast(), (HEADER + bytes.len()) as i32);
+        value.add(HEADER).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        pg_sys::Datum::from(value)
+    }
+}

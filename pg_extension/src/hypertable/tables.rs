@@ -1,0 +1,213 @@
+//! The two tables beside a hypertable: its blocks, and the foreign table that shows their rows as its own.
+//!
+//! They are made when rows are sealed for the first time; until then a hypertable is a table like any other.
+
+use std::rc::Rc;
+
+use pgrx::{
+    pg_sys,
+    prelude::*,
+    spi::{quote_identifier, quote_literal},
+};
+
+use super::{
+    catalogue,
+    layout::{Form, Layout},
+};
+use crate::server::{
+    error::{Error, Kind, Result},
+    identity,
+    relation::{self, Open},
+};
+
+/// The layout of a hypertable's blocks; makes the tables when there are none. The caller holds a lock on the
+/// hypertable that keeps others from doing the same.
+pub(crate) fn layout_for_sealing(hypertable: &Open) -> Result<Rc<Layout>> {
+    let oid = hypertable.oid();
+    if let Some(layout) = Layout::of_hypertable(oid)? {
+        return Ok(layout);
+    }
+    let Some(names) = catalogue::names(oid)? else {
+        return Err(Error::new(Kind::WrongObject, format!("{} is no hypertable", relation::name(oid))).hint(
+            format!(
+                "SELECT headroom.create_hypertable({}, 'time column', 'segment column');",
+                quote_literal(relation::name(oid))
+            ),
+        ));
+    };
+    identity::run_as(hypertable.owner(), || make(hypertable, &names))?;
+    Layout::of_hypertable(oid)?
+        .ok_or_else(|| Error::new(Kind::Internal, "the tables of sealed rows were made and are not there"))
+}
+
+fn make(hypertable: &Open, names: &catalogue::Names) -> Result<()> {
+    let oid = hypertable.oid();
+    // SAFETY: look-ups in the server's caches.
+    let (schema, base) = unsafe {
+        let schema = pg_sys::get_rel_namespace(oid);
+        let text =
+            |name: *mut std::ffi::c_char| std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned();
+        (schema, text(pg_sys::get_rel_name(oid)))
+    };
+    let parent = relation::name(oid);
+    let schema_name = Spi::get_one_with_args::<String>(
+        "SELECT nspname::pg_catalog.text FROM pg_catalog.pg_namespace WHERE oid OPERATOR(pg_catalog.=) $1",
+        &[schema.into()],
+    )?
+    .unwrap_or_default();
+    let qualified = |name: &str| format!("{}.{}", quote_identifier(&schema_name), quote_identifier(name));
+    let blocks = qualified(&free_name(schema, &base, "blocks")?);
+    let sealed = qualified(&free_name(schema, &base, "sealed")?);
+    let find = |name: &str| {
+        hypertable
+            .attributes()
+            .iter()
+            .find(|a| !a.attisdropped && relation::text_of(&a.attname) == name)
+            .ok_or_else(|| {
+                Error::new(
+                    Kind::UndefinedColumn,
+                    format!("column \"{name}\" of {parent} does not exist any more"),
+                )
+            })
+    };
+    let time = find(&names.time)?;
+    let segment = names.segment.as_deref().map(find).transpose()?;
+    let time_type = type_of(time)?;
+    let segment_column = match segment {
+        Some(segment) => format!("segment {} NOT NULL, ", type_of(segment)?),
+        None => String::new(),
+    };
+    let by = if segment.is_some() { "segment, " } else { "" };
+    run(&format!(
+        "CREATE TABLE {blocks} ({segment_column}first_time {time_type} NOT NULL, last_time {time_type} NOT NULL,
+            row_count integer NOT NULL, directory bytea NOT NULL, payload bytea NOT NULL)"
+    ))?;
+    run(&format!(
+        "ALTER TABLE {blocks} ALTER COLUMN directory SET STORAGE MAIN, ALTER COLUMN payload SET STORAGE EXTERNAL"
+    ))?;
+    run(&format!("CREATE INDEX ON {blocks} ({by}last_time DESC, first_time)"))?;
+    run(&format!("CREATE INDEX ON {blocks} ({by}first_time)"))?;
+    if segment.is_some() {
+        run(&format!("CREATE INDEX ON {blocks} (last_time)"))?;
+    }
+    run(&format!(
+        "COMMENT ON TABLE {blocks} IS {}",
+        quote_literal(format!("Sealed rows of {parent}, as blocks. Read and written by headroom alone"))
+    ))?;
+    run(&format!("CREATE FOREIGN TABLE {sealed} () INHERITS ({parent}) SERVER headroom"))?;
+    run(&format!(
+        "COMMENT ON FOREIGN TABLE {sealed} IS {}",
+        quote_literal(format!("Sealed rows of {parent}, shown as its own. Query {parent} instead"))
+    ))?;
+    let mut number = 0;
+    for attribute in hypertable.attributes().iter().filter(|a| !a.attisdropped) {
+        let name = relation::text_of(&attribute.attname);
+        let options = if Some(&name) == names.segment.as_ref() {
+            "ADD role 'segment'".to_owned()
+        } else {
+            number += 1;
+            let role = if name == names.time { ", ADD role 'time'" } else { "" };
+            format!("ADD number '{number}'{role}, ADD type {}", quote_literal(type_of(attribute)?))
+        };
+        run(&format!(
+            "ALTER FOREIGN TABLE {sealed} ALTER COLUMN {} OPTIONS ({options})",
+            quote_identifier(name)
+        ))?;
+    }
+    for table in [&blocks, &sealed] {
+        take_grants_back(table)?;
+    }
+    let find = |name: &str| {
+        Spi::get_one_with_args::<pg_sys::Oid>(
+            "SELECT $1::pg_catalog.regclass::pg_catalog.oid",
+            &[name.into()],
+        )
+    };
+    let (blocks, sealed) = (find(&blocks)?, find(&sealed)?);
+    for table in [blocks, sealed].into_iter().flatten() {
+        goes_with(table, oid);
+    }
+    catalogue::write(
+        "UPDATE headroom.hypertables SET sealed = $2, blocks = $3, next_number = $4
+         WHERE relation OPERATOR(pg_catalog.=) $1",
+        &[oid.into(), sealed.into(), blocks.into(), (number + 1).into()],
+    )
+}
+
+fn run(sql: &str) -> Result<()> {
+    Spi::run(sql)?;
+    Ok(())
+}
+
+/// A column's type as SQL writes it, with modifier and, where it is not the type's own, collation.
+fn type_of(attribute: &pg_sys::FormData_pg_attribute) -> Result<String> {
+    let text = Spi::get_one_with_args::<String>(
+        "SELECT pg_catalog.format_type($1, $2) OPERATOR(pg_catalog.||) coalesce((
+            SELECT ' COLLATE ' OPERATOR(pg_catalog.||) pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) '.'
+                OPERATOR(pg_catalog.||) pg_catalog.quote_ident(c.collname)
+            FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.collnamespace
+            JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) $1
+            WHERE c.oid OPERATOR(pg_catalog.=) $3 AND c.oid OPERATOR(pg_catalog.<>) t.typcollation), '')",
+        &[attribute.atttypid.into(), attribute.atttypmod.into(), attribute.attcollation.into()],
+    )?;
+    text.ok_or_else(|| Error::new(Kind::Internal, "the server has no name for a column's type"))
+}
+
+/// `base_suffix`, or that with a number when it is taken; at most 63 bytes, as names are.
+fn free_name(schema: pg_sys::Oid, base: &str, suffix: &str) -> Result<String> {
+    const NAME_BYTES: usize = 63;
+    for number in 0..1_000 {
+        let end = if number == 0 { format!("_{suffix}") } else { format!("_{suffix}_{number}") };
+        let mut cut = base.len().min(NAME_BYTES - end.len());
+        while !base.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let name = format!("{}{end}", &base[..cut]);
+        let text = std::ffi::CString::new(name.as_str())
+            .map_err(|_| Error::new(Kind::Internal, "a name has a zero byte"))?;
+        // SAFETY: a look-up in the server's caches.
+        if unsafe { pg_sys::get_relname_relid(text.as_ptr(), schema) } == pg_sys::InvalidOid {
+            return Ok(name);
+        }
+    }
+    Err(Error::new(Kind::Duplicate, format!("every name like {base}_{suffix} is taken")))
+}
+
+/// Takes back what default privileges gave to others: sealed rows are to be read through the hypertable, where its
+/// privileges and policies hold.
+fn take_grants_back(table: &str) -> Result<()> {
+    let grantees = Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END
+             FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) a
+             LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.grantee
+             WHERE c.oid OPERATOR(pg_catalog.=) $1::pg_catalog.regclass AND a.grantee OPERATOR(pg_catalog.<>) c.relowner",
+            None,
+            &[table.into()],
+        )?;
+        rows.map(|row| row.get::<String>(1)).collect::<std::result::Result<Vec<_>, _>>()
+    })?;
+    for grantee in grantees.into_iter().flatten() {
+        run(&format!("REVOKE ALL ON {table} FROM {grantee}"))?;
+    }
+    Ok(())
+}
+
+/// The table is dropped when the hypertable is.
+fn goes_with(table: pg_sys::Oid, hypertable: pg_sys::Oid) {
+    let address =
+        |oid| pg_sys::ObjectAddress { classId: pg_sys::RelationRelationId, objectId: oid, objectSubId: 0 };
+    // SAFETY: both are tables; the server copies the addresses.
+    unsafe {
+        pg_sys::recordDependencyOn(
+            &address(table),
+            &address(hypertable),
+            pg_sys::DependencyType::DEPENDENCY_AUTO,
+        );
+    }
+}
+
+/// What the columns' forms must be told before datums become bytes.
+pub(crate) fn has_text_form(layout: &Layout) -> bool {
+    layout.columns.iter().flatten().any(|column| column.form == Form::Text)
+}

@@ -1,0 +1,22 @@
+//! How sealed rows are read (docs/decisions/0001): as a foreign table that inherits from its hypertable.
+//!
+//! The server loads this library itself when it plans a query over the hypertable, whatever is preloaded, so no session
+//! can miss the sealed rows.
+//!
+//! | Room | What it is for |
+//! |---|---|
+//! | [`handler`] | the wrapper, its server, and which function answers which question |
+//! | [`plan`] | how many rows, which ways to read them, at what cost |
+//! | [`conditions`] | which conditions tell that a block need not be read |
+//! | [`scan`] | the rows, one after the other |
+//! | [`source`] | which blocks, in which order |
+//! | [`open`] | one block with the columns that are wanted |
+//! | [`place`] | the `ctid` of a sealed row |
+
+mod conditions;
+mod handler;
+mod open;
+mod place;
+mod plan;
+mod scan;
+mod source;

@@ -1,0 +1,259 @@
+-- Questions about a unit, in SQL. They read the current fleet run, as the page and the command line do.
+-- SQLSTATE RM001: the unit is unknown or not visible; 22023: an argument that cannot be.
+
+CREATE FUNCTION fleet.require_unit(unit_id bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF unit_id IS NULL OR NOT EXISTS (SELECT FROM fleet.units u WHERE u.unit_id = require_unit.unit_id) THEN
+        RAISE EXCEPTION 'there is no unit % that you may see', coalesce(unit_id::text, 'NULL')
+            USING ERRCODE = 'RM001', HINT = 'SELECT unit_id, name FROM fleet.units lists the units that you see.';
+    END IF;
+    RETURN unit_id;
+END
+$$;
+COMMENT ON FUNCTION fleet.require_unit(bigint) IS 'The unit''s key; error RM001 where it is unknown or not visible';
+
+CREATE FUNCTION fleet.require_instant(at timestamptz, what text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF at IS NULL OR NOT isfinite(at) THEN
+        RAISE EXCEPTION '% must be a moment, not %', what, coalesce(at::text, 'NULL')
+            USING ERRCODE = '22023', HINT = 'Give a timestamp such as now() + interval ''90 days''.';
+    END IF;
+    RETURN at;
+END
+$$;
+COMMENT ON FUNCTION fleet.require_instant(timestamptz, text) IS 'The moment; error 22023 where it is NULL or infinite';
+
+CREATE FUNCTION fleet.require_resource(resource text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF resource IS NOT NULL AND resource NOT IN ('capacity', 'load', 'endurance', 'inodes', 'thin_metadata') THEN
+        RAISE EXCEPTION 'unknown resource %', quote_literal(left(resource, 60))
+            USING ERRCODE = '22023', HINT = 'Use capacity, load, endurance, inodes, thin_metadata, or NULL for all.';
+    END IF;
+    RETURN resource;
+END
+$$;
+COMMENT ON FUNCTION fleet.require_resource(text) IS 'The resource; error 22023 where there is no such';
+
+CREATE FUNCTION fleet.exhaustion(unit_id bigint, resource text DEFAULT NULL)
+RETURNS TABLE (component_id bigint, resource text, state text, reason text, p10 timestamptz, p50 timestamptz,
+               p90 timestamptz, last_used double precision, resource_limit double precision, data_until timestamptz,
+               samples bigint, model text, as_of timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.component_id, f.resource, f.state, f.reason, f.p10, f.p50, f.p90, f.last_used, f.resource_limit,
+           f.data_until, f.samples, f.model, f.as_of
+      FROM fleet.components c
+      JOIN fleet.forecasts f USING (component_id)
+      JOIN fleet.forecast_runs r ON r.run_id = f.run_id AND r.is_current
+     WHERE c.unit_id = fleet.require_unit(exhaustion.unit_id)
+       AND f.resource = coalesce(fleet.require_resource(exhaustion.resource), f.resource)
+     ORDER BY f.p50, f.p10, f.component_id, f.resource
+$$;
+COMMENT ON FUNCTION fleet.exhaustion(bigint, text) IS 'When a unit''s resources run out, the earliest first, by the current fleet run. Only the state dated has dates';
+
+CREATE FUNCTION fleet.forecast(unit_id bigint, resource text DEFAULT 'capacity')
+RETURNS TABLE (component_id bigint, resource text, "time" timestamptz, p10 double precision, p50 double precision,
+               p90 double precision)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.component_id, f.resource, (point ->> 'at')::timestamptz, (point ->> 'p10')::double precision,
+           (point ->> 'p50')::double precision, (point ->> 'p90')::double precision
+      FROM fleet.components c
+      JOIN fleet.forecasts f USING (component_id)
+      JOIN fleet.forecast_runs r ON r.run_id = f.run_id AND r.is_current
+     CROSS JOIN LATERAL jsonb_array_elements(f.fan) AS point
+     WHERE c.unit_id = fleet.require_unit(forecast.unit_id)
+       AND f.resource = coalesce(fleet.require_resource(forecast.resource), f.resource)
+     ORDER BY f.component_id, f.resource, 3
+$$;
+COMMENT ON FUNCTION fleet.forecast(bigint, text) IS 'Quantiles of a unit''s values over time, by the current fleet run; the column time suits Grafana';
+
+CREATE FUNCTION fleet.p_exhaust_by(unit_id bigint, deadline timestamptz, resource text DEFAULT 'capacity')
+RETURNS double precision
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH points AS (
+        SELECT f.component_id, (point ->> 'at')::timestamptz AS at, (point ->> 'probability')::double precision AS p
+          FROM fleet.components c
+          JOIN fleet.forecasts f USING (component_id)
+          JOIN fleet.forecast_runs r ON r.run_id = f.run_id AND r.is_current
+         CROSS JOIN LATERAL jsonb_array_elements(f.passage) AS point
+         WHERE c.unit_id = fleet.require_unit(p_exhaust_by.unit_id)
+           AND f.resource = fleet.require_resource(p_exhaust_by.resource)),
+    steps AS (
+        SELECT component_id, at, p, lag(at) OVER series AS at_before, coalesce(lag(p) OVER series, 0) AS p_before
+          FROM points WINDOW series AS (PARTITION BY component_id ORDER BY at))
+    SELECT max(CASE WHEN at_before IS NULL THEN CASE WHEN at = fleet.require_instant(deadline, 'deadline') THEN p ELSE 0 END
+                    ELSE p_before + (p - p_before) * extract(epoch FROM deadline - at_before)::double precision
+                         / extract(epoch FROM at - at_before)::double precision END)
+      FROM steps
+     WHERE fleet.require_instant(deadline, 'deadline') <= at
+       AND (at_before IS NULL OR deadline > at_before)
+$$;
+COMMENT ON FUNCTION fleet.p_exhaust_by(bigint, timestamptz, text) IS 'Probability that a resource of the unit has run out by a deadline, the worst of its components; NULL beyond the horizon or without ground';
+
+CREATE FUNCTION fleet.time_left(unit_id bigint, confidence double precision DEFAULT 0.9, resource text DEFAULT 'capacity')
+RETURNS interval
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF confidence IS NULL OR confidence NOT IN (0.1, 0.5, 0.9) THEN
+        RAISE EXCEPTION 'confidence must be 0.1, 0.5 or 0.9, not %', coalesce(confidence::text, 'NULL')
+            USING ERRCODE = '22023', HINT = '0.9 is the time that is left with a probability of 90 %: until P10.';
+    END IF;
+    RETURN (SELECT min(CASE confidence WHEN 0.9 THEN e.p10 WHEN 0.5 THEN e.p50 ELSE e.p90 END - e.as_of)
+              FROM fleet.exhaustion(unit_id, resource) e);
+END
+$$;
+COMMENT ON FUNCTION fleet.time_left(bigint, double precision, text) IS 'Time until a resource runs out that is left with this probability (0.9: until P10); NULL where there is no date';
+
+CREATE FUNCTION fleet.order_by(unit_id bigint) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT min(p.order_by) FROM fleet.plans p JOIN fleet.forecast_runs r ON r.run_id = p.run_id AND r.is_current
+     WHERE p.unit_id = fleet.require_unit(order_by.unit_id) AND p.chosen
+$$;
+COMMENT ON FUNCTION fleet.order_by(bigint) IS 'Date by which the suggested plan must be ordered; NULL where nothing is needed';
+
+CREATE FUNCTION fleet.why(unit_id bigint)
+RETURNS TABLE (component_id bigint, resource text, ord bigint, kind text, at timestamptz, amount double precision,
+               sentence text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.component_id, f.resource, w.ord, w.factor ->> 'kind', (w.factor ->> 'at')::timestamptz,
+           (w.factor ->> 'amount')::double precision, w.factor ->> 'sentence'
+      FROM fleet.components c
+      JOIN fleet.forecasts f USING (component_id)
+      JOIN fleet.forecast_runs r ON r.run_id = f.run_id AND r.is_current
+     CROSS JOIN LATERAL jsonb_array_elements(f.why) WITH ORDINALITY AS w (factor, ord)
+     WHERE c.unit_id = fleet.require_unit(why.unit_id)
+     ORDER BY f.component_id, f.resource, w.ord
+$$;
+COMMENT ON FUNCTION fleet.why(bigint) IS 'What moves a unit''s dates, the most important first';
+
+CREATE FUNCTION fleet.accuracy(unit_id bigint DEFAULT NULL)
+RETURNS TABLE (judged bigint, coverage80 double precision, too_early double precision, too_late double precision,
+               median_error double precision, skill double precision)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH judged AS (
+        SELECT b.*, extract(epoch FROM b.judged_until - b.origin) / 86400 AS known_days
+          FROM fleet.backtests b JOIN fleet.components c USING (component_id)
+         WHERE accuracy.unit_id IS NULL OR c.unit_id = fleet.require_unit(accuracy.unit_id)),
+    days AS (
+        SELECT coalesce(true_days, known_days)::double precision AS truth, true_days IS NULL AS censored,
+               least(coalesce(p10_days, known_days), known_days)::double precision AS p10,
+               least(coalesce(p50_days, known_days), known_days)::double precision AS p50,
+               least(coalesce(p90_days, known_days), known_days)::double precision AS p90,
+               least(coalesce(drift_days, known_days), known_days)::double precision AS drift
+          FROM judged),
+    scored AS (
+        SELECT truth < p10 AS early, truth > p90 AS late, abs(p50 - truth) / greatest(truth, 1) AS error,
+               abs(ln(greatest(p50, 1)) - ln(greatest(truth, 1))) AS own,
+               abs(ln(greatest(drift, 1)) - ln(greatest(truth, 1))) AS drifted, censored
+          FROM days)
+    SELECT count(*), avg((NOT early AND NOT late)::int)::double precision, avg(early::int)::double precision,
+           avg(late::int)::double precision,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY error) FILTER (WHERE NOT censored),
+           1 - sum(own) / nullif(sum(drifted), 0)
+      FROM scored
+$$;
+COMMENT ON FUNCTION fleet.accuracy(bigint) IS 'How past forecasts came out, of one unit or all that are visible: share inside P10–P90 and outside on either side, median relative error of P50 where the limit was reached, and skill against the straight line';
+
+CREATE FUNCTION fleet.purchase_plan(unit_id bigint)
+RETURNS TABLE (rank smallint, action text, chosen boolean, items text, price numeric, currency text, order_by date,
+               overdue boolean, lasts_until timestamptz, binding_constraint text, reason text)
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.rank, p.action, p.chosen,
+           (SELECT string_agg(i.quantity || ' × ' || d.sku, ', ' ORDER BY d.sku)
+              FROM fleet.plan_items i JOIN fleet.products d USING (product_id) WHERE i.plan_id = p.plan_id),
+           p.price, p.currency, p.order_by, p.overdue, p.lasts_until, p.binding_constraint, p.reason
+      FROM fleet.plans p JOIN fleet.forecast_runs r ON r.run_id = p.run_id AND r.is_current
+     WHERE p.unit_id = fleet.require_unit(purchase_plan.unit_id)
+     ORDER BY p.rank
+$$;
+COMMENT ON FUNCTION fleet.purchase_plan(bigint) IS 'What could be done about a unit, by the current fleet run';
+
+CREATE FUNCTION fleet.daily_history(as_of timestamptz, components bigint[] DEFAULT NULL)
+RETURNS TABLE (component_id bigint, resource text, at timestamptz[], used double precision[],
+               limits double precision[])
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH rows AS (
+        SELECT s.component_id, s.at, v.resource, v.used, v.resource_limit,
+               date_bin('1 day', s.at, daily_history.as_of) AS day
+          FROM fleet.status s
+         CROSS JOIN LATERAL (VALUES
+            ('capacity', s.used_bytes::double precision, s.capacity_bytes::double precision),
+            ('load', s.utilisation, 0.8),
+            ('endurance', s.endurance_used_percent / 100.0::double precision, 1.0),
+            ('inodes', s.inodes_used::double precision, nullif(s.inodes_total, 0)::double precision),
+            ('thin_metadata', s.metadata_used_bytes::double precision, s.metadata_capacity_bytes::double precision)
+         ) AS v (resource, used, resource_limit)
+         WHERE s.at <= fleet.require_instant(daily_history.as_of, 'as_of')
+           AND s.at > daily_history.as_of - interval '4 years'
+           AND (daily_history.components IS NULL OR s.component_id = ANY (daily_history.components))
+           AND v.used IS NOT NULL),
+    days AS (
+        SELECT component_id, resource, day, max(at) AS at,
+               CASE WHEN resource = 'load' THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY used)
+                    ELSE (array_agg(used ORDER BY at DESC))[1] END AS used,
+               (array_agg(resource_limit ORDER BY at DESC))[1] AS resource_limit
+          FROM rows GROUP BY component_id, resource, day)
+    SELECT component_id, resource, array_agg(at ORDER BY at), array_agg(used ORDER BY at),
+           array_agg(resource_limit ORDER BY at)
+      FROM days GROUP BY component_id, resource
+$$;
+COMMENT ON FUNCTION fleet.daily_history(timestamptz, bigint[]) IS 'What the forecast is asked: one value a day of every resource that was reported, days counted back from as_of. The last of the day; of load the 95 % quantile, against a limit of 80 % utilisation';
+
+-- Erasure.
+CREATE FUNCTION fleet.erase_unit(unit_id bigint) RETURNS TABLE (status_rows bigint, left_over bigint)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parts bigint[] := ARRAY(SELECT c.component_id FROM fleet.components c
+                             WHERE c.unit_id = fleet.require_unit(erase_unit.unit_id));
+BEGIN
+    DELETE FROM fleet.status s WHERE s.component_id = ANY (parts);
+    GET DIAGNOSTICS status_rows = ROW_COUNT;
+    DELETE FROM fleet.units u WHERE u.unit_id = erase_unit.unit_id;
+    SELECT count(*) INTO left_over FROM fleet.status s WHERE s.component_id = ANY (parts);
+    IF left_over > 0 OR EXISTS (SELECT FROM fleet.units u WHERE u.unit_id = erase_unit.unit_id) THEN
+        RAISE EXCEPTION 'unit % could not be erased: % rows are left', erase_unit.unit_id, left_over
+            USING ERRCODE = '42501', HINT = 'Erase as a member of headroom_admin.';
+    END IF;
+    INSERT INTO fleet.audit_log (who, what, unit_id, detail)
+        VALUES (session_user, 'unit erased', erase_unit.unit_id, jsonb_build_object('status_rows', status_rows));
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION fleet.erase_unit(bigint) IS 'Removes a unit with its whole history, and counts what is left: 0, or an error';
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA fleet FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION fleet.require_unit(bigint), fleet.require_instant(timestamptz, text),
+    fleet.require_resource(text), fleet.exhaustion(bigint, text), fleet.forecast(bigint, text),
+    fleet.p_exhaust_by(bigint, timestamptz, text), fleet.time_left(bigint, double precision, text),
+    fleet.order_by(bigint), fleet.why(bigint), fleet.accuracy(bigint), fleet.purchase_plan(bigint),
+    fleet.daily_history(timestamptz, bigint[])
+    TO headroom_service, headroom_admin, headroom_intake, headroom_sales, headroom_customer, headroom_reader;
+GRANT EXECUTE ON FUNCTION fleet.erase_unit(bigint) TO headroom_service, headroom_admin;
