@@ -42,6 +42,10 @@ demo: build ## run the demo on this machine until Ctrl-C
 demo-faster: ## let DAYS=30 days of the demo's held-back part pass at once
 	@$(DEMO) faster --days $(or $(DAYS),30)
 
+.PHONY: psql
+psql: ## SQL on the demo's database; ARGS="-c 'select 1'" for one statement
+	@exec $(DEMO) psql -- $(ARGS)
+
 .PHONY: stop
 stop: ## stop the demo; its data stays
 	@$(DEMO) stop

@@ -2,7 +2,10 @@
 
 use anyhow::{Context as _, bail};
 use std::{fs, path::Path};
-use xtask::{postgres_tree, schema, server::Server};
+use xtask::{
+    postgres_tree, schema,
+    server::{PORT, Server, program},
+};
 
 use crate::{places::Places, secret};
 
@@ -71,6 +74,21 @@ pub fn set_passwords(places: &Places, server: &Server, roles: &[&str]) -> anyhow
         server.psql(DATABASE, &format!("alter role {role} login password '{password}'"))?;
     }
     write_passwords(places, roles)
+}
+
+/// Opens psql on the demo's database as headroom_admin, and leaves this process to it.
+///
+/// # Errors
+/// When psql cannot be started.
+pub fn psql(places: &Places, arguments: &[String]) -> anyhow::Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    let url = format!("host={} port={PORT} dbname={DATABASE} user=headroom_admin", places.socket().display());
+    let error = std::process::Command::new(program(&places.tree(), "psql"))
+        .env("PGPASSFILE", places.of("pgpass"))
+        .arg(url)
+        .args(arguments)
+        .exec();
+    Err(error).context("cannot start psql")
 }
 
 /// The file in which libpq's programs look passwords up.

@@ -5,13 +5,7 @@ use std::{fs, path::PathBuf};
 use anyhow::Context as _;
 use xtask::server::{PORT, SUPERUSER, Server};
 
-use crate::{
-    database::DATABASE,
-    places::Places,
-    program,
-    run::Addresses,
-    secret,
-};
+use crate::{database::DATABASE, nodes::THIS_MACHINE, places::Places, program, run::Addresses, secret};
 
 /// Roles of PostgreSQL that get a password: the service's own, and those that people use with psql.
 pub const ROLES: [&str; 2] = ["headroom_service", "headroom_admin"];
@@ -133,8 +127,10 @@ impl Hub {
     /// # Errors
     /// With the command's own words.
     pub fn import(&self) -> anyhow::Result<()> {
-        for what in ["customers", "catalogue", "units"] {
-            let file = self.places.fleet().join(format!("{what}.csv"));
+        for (what, file) in
+            [("customers", "customers.csv"), ("catalogue", "catalogue.csv"), ("units", "sold.csv")]
+        {
+            let file = self.places.fleet().join(file);
             self.command(&["import", what, &file.display().to_string()])?;
         }
         Ok(())
@@ -197,13 +193,30 @@ impl Hub {
     /// # Errors
     /// With the server's own words.
     pub fn forget_history(&self, server: &Server) -> anyhow::Result<()> {
-        let _ = server;
-        anyhow::bail!("not yet");
+        server.psql(
+            DATABASE,
+            &format!(
+                "begin; \
+                 create temporary table old on commit drop as \
+                     select u.unit_id, c.component_id, u.node_id from fleet.units u \
+                       join fleet.customers k using (customer_id) \
+                       left join fleet.components c using (unit_id) where k.reference <> '{THIS_MACHINE}'; \
+                 delete from fleet.status where component_id in (select component_id from old); \
+                 delete from fleet.backtests where component_id in (select component_id from old); \
+                 delete from fleet.forecasts where component_id in (select component_id from old); \
+                 delete from fleet.plans where unit_id in (select unit_id from old); \
+                 delete from fleet.offers o where exists \
+                     (select from fleet.offer_items i join old using (unit_id) where i.offer_id = o.offer_id); \
+                 delete from fleet.acknowledged_ranges where node_id in (select node_id from old); \
+                 commit"
+            ),
+        )?;
+        Ok(())
     }
 }
 
 /// A text as TOML writes it.
-fn toml_text(text: &str) -> String {
+pub(crate) fn toml_text(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
         match character {

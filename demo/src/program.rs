@@ -117,9 +117,23 @@ impl Drop for Program {
 /// # Errors
 /// With its own words when it fails.
 pub fn run(program: &Path, arguments: &[&str], input: Option<&str>) -> anyhow::Result<String> {
+    run_with(program, arguments, input, &[])
+}
+
+/// As [`run`], with more in the program's environment: for what must not show in the list of processes.
+///
+/// # Errors
+/// With its own words when it fails.
+pub fn run_with(
+    program: &Path,
+    arguments: &[&str],
+    input: Option<&str>,
+    environment: &[(&str, &str)],
+) -> anyhow::Result<String> {
     use std::io::Write as _;
     let mut child = Command::new(program)
         .args(arguments)
+        .envs(environment.iter().copied())
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

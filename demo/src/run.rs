@@ -11,14 +11,7 @@ use jiff::Zoned;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    calendar::Calendar,
-    database,
-    hub::Hub,
-    nodes,
-    places::Places,
-    program::Program,
-    replay,
-    secret,
+    calendar::Calendar, database, hub::Hub, nodes, places::Places, program::Program, replay, secret,
 };
 
 /// Where the demo's services listen.
@@ -52,12 +45,14 @@ pub async fn run(places: &Places, addresses: Addresses) -> anyhow::Result<()> {
         [(addresses.web, "--web"), (addresses.intake, "--intake"), (addresses.node, "--node")]
     {
         let free = TcpListener::bind(address);
-        free.with_context(|| format!("{address} is taken: choose another with {flag} ADDRESS (see make help)"))?;
+        free.with_context(|| {
+            format!("{address} is taken: choose another with {flag} ADDRESS (see make help)")
+        })?;
     }
     let mut told = Told::new()?;
     tokio::select! {
         ended = up(places, addresses) => ended,
-        () = told.to_stop() => {
+        () = told.wait() => {
             println!("\nstopping");
             Ok(())
         }
@@ -240,8 +235,10 @@ pub fn stop(places: &Places) -> anyhow::Result<()> {
         return Ok(());
     }
     let process = fs::read_to_string(&path)?;
-    let process: u32 = process.trim().parse().with_context(|| format!("{} names no process", path.display()))?;
-    let told = std::process::Command::new("kill").args(["-s", "TERM", "--", &process.to_string()]).status()?;
+    let process: u32 =
+        process.trim().parse().with_context(|| format!("{} names no process", path.display()))?;
+    let told =
+        std::process::Command::new("kill").args(["-s", "TERM", "--", &process.to_string()]).status()?;
     if !told.success() {
         bail!("cannot stop process {process}");
     }
@@ -281,7 +278,7 @@ impl Told {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn to_stop(&mut self) {
+    async fn wait(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
