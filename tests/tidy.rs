@@ -262,6 +262,18 @@ fn arrows_between_crates_point_to_core() {
 }
 
 #[test]
+fn every_test_target_belongs_to_a_part_of_make_test() {
+    let manifest = text(Path::new("tests/Cargo.toml")).expect("a manifest");
+    let targets = manifest.split("[[test]]").skip(1).filter_map(|entry| {
+        entry.lines().find_map(|line| line.strip_prefix("name = \"")).and_then(|rest| rest.strip_suffix('"'))
+    });
+    let parts = ["sql_", "system_", "browser_", "devices_"];
+    let lost: Vec<_> =
+        targets.filter(|name| *name != "tidy" && !parts.iter().any(|part| name.starts_with(part))).collect();
+    assert!(lost.is_empty(), "no target of the Makefile runs {lost:?}: begin the name with one of {parts:?}");
+}
+
+#[test]
 fn only_the_settings_read_the_environment() {
     let mut found = Vec::new();
     for path in files() {
