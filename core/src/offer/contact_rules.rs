@@ -75,3 +75,25 @@ pub fn may_send(rules: &ContactRules, today: Date) -> Result<(), Forbidden> {
     }
     Ok(())
 }
+
+/// Days that [`next_day`] looks ahead: the longest cool-down and a year of buying months after it.
+const LOOK_AHEAD_DAYS: i64 = 1_100;
+
+/// The first day from `today` on which an offer may be sent.
+///
+/// # Errors
+/// What forbids it on every day.
+pub fn next_day(rules: &ContactRules, today: Date) -> Result<Date, Forbidden> {
+    let mut forbidden = Forbidden::NoContact;
+    for day in 0..LOOK_AHEAD_DAYS {
+        let Ok(date) = today.checked_add(jiff::Span::new().days(day)) else { break };
+        match may_send(rules, date) {
+            Ok(()) => return Ok(date),
+            Err(why @ (Forbidden::NoConsent | Forbidden::NoContact | Forbidden::NoAddress)) => {
+                return Err(why);
+            }
+            Err(why) => forbidden = why,
+        }
+    }
+    Err(forbidden)
+}

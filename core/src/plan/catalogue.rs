@@ -1,6 +1,6 @@
 //! What the vendor sells.
 
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub enum PlanAction {
 }
 
 impl PlanAction {
+    /// The purchase plans of claim 13.
+    pub const PURCHASES: [Self; 3] = [Self::Expansion, Self::Upgrade, Self::FunctionalExtension];
+
     /// The name in SQL and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,6 +36,23 @@ impl PlanAction {
             Self::Upgrade => "upgrade",
             Self::FunctionalExtension => "functional_extension",
         }
+    }
+}
+
+/// A name that is no plan action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown plan action {0:?}: use expansion, upgrade or functional_extension")]
+pub struct UnknownPlanAction(pub String);
+
+impl FromStr for PlanAction {
+    type Err = UnknownPlanAction;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        [Self::DoNothing, Self::Reclaim]
+            .into_iter()
+            .chain(Self::PURCHASES)
+            .find(|action| action.as_str() == name)
+            .ok_or_else(|| UnknownPlanAction(name.to_owned()))
     }
 }
 
@@ -67,6 +87,8 @@ pub struct Item {
     pub bays: u16,
     /// Load before it divided by load after it: 2 halves the utilisation.
     pub load_factor: f64,
+    /// Bytes that may be written over its life, where it is rated (upgrade).
+    pub rated_write_bytes: Option<Bytes>,
     /// Price of one.
     pub price: Decimal,
     /// ISO 4217 code of the price's currency.
