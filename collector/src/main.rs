@@ -1,3 +1,7 @@
 //! `headroom-node`: measures storage units where they stand and tells their owner first.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    headroom_node::command::run()
+}

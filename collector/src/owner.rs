@@ -2,39 +2,21 @@
 //! a damaged store costs no decision, and every command and the running node read the same.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use headroom_core::unit::{Consent, Contact, Purpose, UserInformation};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
-use crate::durable;
+use crate::durable::{self, DurableError};
 
 /// Name of the file in the data folder.
 const FILE_NAME: &str = "owner.json";
 
-/// Why the owner's decisions cannot be used.
+/// Why the owner's decisions cannot be used. Nothing leaves the node then.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OwnerError {
-    /// The file cannot be read or written.
-    #[error("{path}: {source}")]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is damaged. Nothing leaves the node then.
-    #[error("{path} is damaged ({source}): nothing leaves this node until it is mended or removed")]
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: serde_json::Error,
-    },
-}
+#[error("nothing leaves this node, because the owner's decisions cannot be used")]
+pub struct OwnerError(#[from] DurableError);
 
 /// The owner's decisions, as commands made them, and what follows from them together with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -46,6 +28,8 @@ pub struct Owner {
     pub set: BTreeMap<UserField, String>,
     /// What is in force.
     pub user: UserInformation,
+    /// Whether a purpose was ever granted: whoever got data then may learn that it was withdrawn.
+    pub granted_once: bool,
 }
 
 /// A field of the user information that a command sets.
@@ -71,37 +55,46 @@ impl Owner {
     /// # Errors
     /// The file is damaged or cannot be read.
     pub fn read(data_dir: &Path) -> Result<Self, OwnerError> {
-        let path = data_dir.join(FILE_NAME);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| OwnerError::Damaged { path, source }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(OwnerError::File { path, source }),
-        }
+        Ok(durable::read_json(&data_dir.join(FILE_NAME))?.unwrap_or_default())
     }
 
-    /// Works out what is in force from the decisions and the settings, and writes it where it changed; the version
-    /// rises then. Tells whether it changed.
+    /// What is in force by the decisions and the settings; where it changed, the version rises and it is written.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn settle(&mut self, settings: &Settings) -> Result<bool, OwnerError> {
+    /// The file is damaged, or cannot be read or written.
+    pub fn settled(settings: &Settings) -> Result<Self, OwnerError> {
+        let mut owner = Self::read(&settings.data_dir)?;
+        if owner.settle(settings) {
+            return Self::change(settings, |_| ());
+        }
+        Ok(owner)
+    }
+
+    /// Changes decisions and settles, with nobody else writing meanwhile.
+    ///
+    /// # Errors
+    /// The file is damaged, or cannot be read or written.
+    pub fn change(settings: &Settings, decide: impl FnOnce(&mut Self)) -> Result<Self, OwnerError> {
+        let _lock = durable::lock(&settings.data_dir)?;
+        let mut owner = Self::read(&settings.data_dir)?;
+        let before = owner.clone();
+        decide(&mut owner);
+        owner.settle(settings);
+        if owner != before {
+            durable::write_json(&settings.data_dir.join(FILE_NAME), &owner)?;
+        }
+        Ok(owner)
+    }
+
+    /// Works out what is in force, and tells whether that changed; the version rises then.
+    pub fn settle(&mut self, settings: &Settings) -> bool {
         let in_force = UserInformation { version: self.user.version, ..self.in_force(settings) };
         let changed = in_force != self.user || self.user.version == 0;
         if changed {
             self.user = UserInformation { version: self.user.version + 1, ..in_force };
+            self.granted_once |= self.user.consent.any();
         }
-        Ok(changed)
-    }
-
-    /// Writes the decisions.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn write(&self, data_dir: &Path) -> Result<(), OwnerError> {
-        let path = data_dir.join(FILE_NAME);
-        let bytes = serde_json::to_vec_pretty(self)
-            .map_err(|source| OwnerError::Damaged { path: path.clone(), source })?;
-        durable::replace(&path, &bytes).map_err(|source| OwnerError::File { path, source })
+        changed
     }
 
     fn in_force(&self, settings: &Settings) -> UserInformation {
@@ -133,41 +126,59 @@ impl Owner {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use headroom_core::unit::Purpose;
 
-    use super::{Owner, OwnerError, UserField};
+    use super::{Owner, UserField};
     use crate::config::{Settings, merge};
 
-    fn settings(pairs: &[(&'static str, &str)]) -> Settings {
-        let flags = pairs.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+    fn settings(folder: &Path, pairs: &[(&'static str, &str)]) -> Settings {
+        let mut flags: BTreeMap<&'static str, String> =
+            pairs.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        flags.insert("data_dir", folder.display().to_string());
         Settings::of(&merge(None, &BTreeMap::new(), &flags).unwrap()).unwrap()
     }
 
     #[test]
     fn a_command_decides_over_the_settings_and_the_version_rises() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings(&[("consent", "support,sales"), ("organisation", "Ada Ltd")]);
-        let mut owner = Owner::read(folder.path()).unwrap();
-        assert!(!owner.user.consent.any(), "off until granted");
-        assert!(owner.settle(&settings).unwrap());
-        assert!(owner.user.consent.sales);
-        assert!(!owner.settle(&settings).unwrap(), "nothing changed");
-        owner.decisions.insert(Purpose::Sales, false);
-        owner.set.insert(UserField::Organisation, "Bert Ltd".to_owned());
-        assert!(owner.settle(&settings).unwrap());
-        assert_eq!(owner.user.version, 2);
-        owner.write(folder.path()).unwrap();
-        let mut again = Owner::read(folder.path()).unwrap();
-        assert!(!again.settle(&settings).unwrap(), "a restart does not grant again what was withdrawn");
-        assert!(!again.user.consent.sales && again.user.consent.support);
+        let settings = settings(folder.path(), &[("consent", "support,sales"), ("organisation", "Ada Ltd")]);
+        assert!(!Owner::read(folder.path()).unwrap().user.consent.any(), "off until granted");
+        let first = Owner::settled(&settings).unwrap();
+        assert!(first.user.consent.sales);
+        assert_eq!(Owner::settled(&settings).unwrap(), first, "nothing changed");
+        let changed = Owner::change(&settings, |owner| {
+            owner.decisions.insert(Purpose::Sales, false);
+            owner.set.insert(UserField::Organisation, "Bert Ltd".to_owned());
+        });
+        assert_eq!(changed.unwrap().user.version, 2);
+        let again = Owner::settled(&settings).unwrap();
+        assert_eq!(again.user.version, 2);
+        assert!(!again.user.consent.sales && again.user.consent.support, "a restart grants nothing again");
         assert_eq!(again.user.organisation, "Bert Ltd");
+    }
+
+    #[test]
+    fn a_withdrawal_is_remembered_as_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), &[]);
+        assert!(!Owner::settled(&settings).unwrap().granted_once);
+        let decide = |granted| {
+            Owner::change(&settings, |owner| {
+                owner.decisions.insert(Purpose::Advice, granted);
+            })
+            .unwrap()
+        };
+        assert!(decide(true).granted_once);
+        let withdrawn = decide(false);
+        assert!(withdrawn.granted_once && !withdrawn.user.consent.any());
     }
 
     #[test]
     fn a_damaged_file_grants_nothing() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("owner.json"), "{\"user\": 5").unwrap();
-        assert!(matches!(Owner::read(folder.path()), Err(OwnerError::Damaged { .. })));
+        assert!(Owner::settled(&settings(folder.path(), &[("consent", "sales")])).is_err());
     }
 }

@@ -109,6 +109,8 @@ impl DemoNode {
                 units: self.units.iter().map(report::describe).collect(),
                 status: latest,
                 absences: self.units.iter().flat_map(report::absences).collect(),
+                gone: Vec::new(),
+                notices: Vec::new(),
             },
             batch: Batch {
                 node: self.identity.node,

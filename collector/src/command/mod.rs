@@ -1,3 +1,168 @@
-//! One file a subcommand.
+//! The command line: one file a subcommand. Exit codes are those of sysexits.h (see [`crate::failure`]).
 
+mod config;
 pub mod decode;
+mod enrol;
+mod preview;
+mod run;
+mod user;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Merged, SETTINGS, Settings, merge};
+use crate::failure::{Failure, exit_code};
+
+/// Measures storage units where they stand, keeps what it measured, and tells the hub as far as its owner allows.
+///
+/// Exit codes: 0 done, 1 a check found something, 64 usage, 65 data, 66 not found, 69 a service does not answer,
+/// 70 a fault of this program, 73 cannot create, 77 not permitted, 78 configuration.
+#[derive(Debug, Parser)]
+#[command(name = "headroom-node", version, propagate_version = true)]
+struct CommandLine {
+    /// Configuration file (TOML); also as HEADROOM_NODE_CONFIG. Where not given, /etc/headroom-node.toml if it exists
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Measure, keep, and answer or push as the owner allows; runs until told to stop
+    Run(run::Args),
+    /// Get this node its certificate, once, whichever side starts
+    Enrol(enrol::Args),
+    /// Print exactly what would leave this node, as JSON
+    Preview(preview::Args),
+    /// Whose unit it is and what may leave: show, set, grant, withdraw
+    User(user::Args),
+    /// Print every setting with its value and where it came from
+    Config(config::Args),
+    /// What the decoders make of captures: one line of JSON a file
+    Decode(decode::Args),
+}
+
+/// What each subcommand is given.
+pub(crate) struct Context {
+    /// Every setting with its origin.
+    pub(crate) merged: Merged,
+    /// The settings, checked.
+    pub(crate) settings: Settings,
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let command = CommandLine::command().args(SETTINGS.iter().map(|setting| {
+        let help = match setting.default {
+            "" => setting.help.to_owned(),
+            default => format!("{} [default: {default}]", setting.help),
+        };
+        Arg::new(setting.key)
+            // Once per process, for as long as it runs.
+            .long(&*setting.flag().leak())
+            .help(help)
+            .value_name("VALUE")
+            .global(true)
+            .hide_short_help(true)
+            .help_heading("Settings, also in the configuration file and as HEADROOM_NODE_… variables")
+    }));
+    let matches = match command.try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let printed = error.print();
+            let asked_for = !error.use_stderr();
+            return if asked_for && printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(64) };
+        }
+    };
+    match dispatch(&matches) {
+        Ok(code) => code,
+        // The reader of our output went away: that is its right.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("headroom-node: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let line = CommandLine::from_arg_matches(matches)?;
+    // Captures are read anywhere, whatever the settings of this machine say.
+    if let Subcommands::Decode(args) = &line.command {
+        return Ok(decode::run(args));
+    }
+    let merged = merge(line.config.as_deref(), &std::env::vars().collect(), &flags(matches))?;
+    let settings = Settings::of(&merged)?;
+    start_log(&settings, matches!(line.command, Subcommands::Run(_)))?;
+    let context = Context { merged, settings };
+    match line.command {
+        Subcommands::Run(args) => run::run(&context, &args),
+        Subcommands::Enrol(args) => enrol::run(&context, &args),
+        Subcommands::Preview(args) => preview::run(&context, &args),
+        Subcommands::User(args) => user::run(&context, args),
+        Subcommands::Config(args) => config::run(&context, &args),
+        Subcommands::Decode(_) => Ok(()),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}
+
+/// The settings that were given as flags. A global flag stands in the matches of every level.
+fn flags(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
+    let mut levels = vec![matches];
+    let mut innermost = matches;
+    while let Some((_, deeper)) = innermost.subcommand() {
+        levels.push(deeper);
+        innermost = deeper;
+    }
+    // `enrol --listen` is where this one conversation is waited for, not where the read API listens.
+    let enrols = matches.subcommand_name() == Some("enrol");
+    let given = |key: &str| {
+        let levels = if enrols && key == "listen" { &levels[..1] } else { &levels[..] };
+        levels.iter().rev().find_map(|level| level.try_get_one::<String>(key).ok().flatten().cloned())
+    };
+    SETTINGS.iter().filter_map(|setting| Some((setting.key, given(setting.key)?))).collect()
+}
+
+/// Logs go to standard error; a command that a person runs only warns, unless told otherwise.
+fn start_log(settings: &Settings, service: bool) -> anyhow::Result<()> {
+    let level = if service || settings.log != "info" { settings.log.as_str() } else { "warn" };
+    let filter =
+        EnvFilter::try_new(level).map_err(|error| Failure::Configuration(format!("log: {error}")))?;
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match settings.log_format {
+        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut io = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// A runtime of one thread: this program waits far more than it works.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .thread_keep_alive(std::time::Duration::from_secs(1))
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// Prints a value as JSON with a line end.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let text = serde_json::to_string_pretty(value)?;
+    writeln!(out, "{text}")?;
+    Ok(())
+}

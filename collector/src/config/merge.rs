@@ -104,10 +104,8 @@ pub fn merge(
     environment: &BTreeMap<String, String>,
     flags: &BTreeMap<&'static str, String>,
 ) -> Result<Merged, ConfigError> {
-    let mut values: BTreeMap<&'static str, (String, Origin)> = SETTINGS
-        .iter()
-        .map(|setting| (setting.key, (setting.default.to_owned(), Origin::BuiltIn)))
-        .collect();
+    let mut values: BTreeMap<&'static str, (String, Origin)> =
+        SETTINGS.iter().map(|setting| (setting.key, (setting.default.to_owned(), Origin::BuiltIn))).collect();
     let named = file.map(Path::to_owned).or_else(|| environment.get(FILE_VARIABLE).map(PathBuf::from));
     let must_exist = named.is_some();
     let path = named.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
@@ -133,9 +131,10 @@ fn take_file(
     text: &str,
     values: &mut BTreeMap<&'static str, (String, Origin)>,
 ) -> Result<(), ConfigError> {
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| ConfigError::NoToml { path: path.to_owned(), message: error.to_string() })?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::NoToml {
+        path: path.to_owned(),
+        message: error.to_string(),
+    })?;
     for (key, value) in table {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
             return Err(ConfigError::UnknownKey { path: path.to_owned(), key });
@@ -165,7 +164,8 @@ mod tests {
     fn the_later_source_wins_and_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("node.toml");
-        std::fs::write(&file, "interval_seconds = 10\nskip_mounts = [\"/a\", \"/b\"]\npush = true\n").unwrap();
+        std::fs::write(&file, "interval_seconds = 10\nskip_mounts = [\"/a\", \"/b\"]\npush = true\n")
+            .unwrap();
         let environment = BTreeMap::from([("HEADROOM_NODE_INTERVAL_SECONDS".to_owned(), "20".to_owned())]);
         let flags = BTreeMap::from([("push", "false".to_owned())]);
         let merged = merge(Some(&file), &environment, &flags).unwrap();

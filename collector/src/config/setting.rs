@@ -29,18 +29,38 @@ const fn setting(key: &'static str, default: &'static str, help: &'static str) -
 
 /// Every setting.
 pub const SETTINGS: &[Setting] = &[
-    setting("data_dir", "/var/lib/headroom-node", "folder of the store, the certificates and the owner's decisions"),
+    setting(
+        "data_dir",
+        "/var/lib/headroom-node",
+        "folder of the store, the certificates and the owner's decisions",
+    ),
     setting("interval_seconds", "60", "seconds between two measurements, 1 to 86400"),
     setting("patience_seconds", "5", "seconds that a device or mount may take to answer, 1 to 60"),
-    setting("placement", "host", "where this node runs: host, or peripheral where it runs inside the unit itself"),
-    setting("peripheral_kind", "array", "with placement peripheral, what the unit is: array, nas, drive, server_storage"),
+    setting(
+        "placement",
+        "host",
+        "where this node runs: host, or peripheral where it runs inside the unit itself",
+    ),
+    setting(
+        "peripheral_kind",
+        "array",
+        "with placement peripheral, what the unit is: array, nas, drive, server_storage",
+    ),
     setting("listen", "127.0.0.1:8471", "address of the read API, host:port; none closes it"),
-    setting("metrics_listen", "none", "address of a page for Prometheus, host:port, plain HTTP: keep it on loopback"),
+    setting(
+        "metrics_listen",
+        "none",
+        "address of a page for Prometheus, host:port, plain HTTP: keep it on loopback",
+    ),
     setting("address", "none", "host:port at which the hub reaches the read API, where that is not listen"),
     setting("hub", "none", "host:port of the hub's intake, for pushes and renewal; enrolment fills it in"),
     setting("push", "false", "whether to send to the hub, for sites that allow no inbound connection"),
     setting("labels", "false", "whether mount points and device names may leave this machine"),
-    setting("consent", "", "purposes granted from the start: support, advice, sales; commands decide over it"),
+    setting(
+        "consent",
+        "",
+        "purposes granted from the start: support, advice, sales; commands decide over it",
+    ),
     setting("organisation", "", "user information: who uses the unit"),
     setting("customer_reference", "", "user information: the vendor's reference for this customer"),
     setting("site", "", "user information: where the unit stands"),
@@ -50,7 +70,15 @@ pub const SETTINGS: &[Setting] = &[
     setting("include_mounts", "", "mount points that are measured whatever their type"),
     setting("skip_devices", "", "block devices that are not looked at, such as sdb or loop*"),
     setting("loop_devices", "false", "whether loop devices are listed even without a measured mount"),
-    setting("store_bytes_max", "268435456", "size at which the store thins old samples, bytes, at least 1048576"),
-    setting("log", "info", "what is logged: error, warn, info, debug, or a filter such as headroom_node=debug"),
+    setting(
+        "store_bytes_max",
+        "268435456",
+        "size at which the store thins old samples, bytes, at least 1048576",
+    ),
+    setting(
+        "log",
+        "info",
+        "what is logged: error, warn, info, debug, or a filter such as headroom_node=debug",
+    ),
     setting("log_format", "text", "form of the log: text or json"),
 ];

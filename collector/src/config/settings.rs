@@ -184,8 +184,57 @@ impl Settings {
         })
     }
 
+    /// The address of the read API that a hub is told, which speaks to this node at `hub`: none where there is no read
+    /// API, where it listens on every address and no name was set, and where a hub elsewhere could not reach it.
+    pub fn announced(&self, hub: Option<&str>) -> Option<String> {
+        if let Some(address) = &self.address {
+            return Some(address.clone());
+        }
+        let listen = self.listen.as_ref()?;
+        let reachable = !is_wildcard(listen) && (!is_loopback(listen) || hub.is_none_or(is_loopback));
+        reachable.then(|| listen.clone())
+    }
+
     /// The store's file.
     pub fn store_path(&self) -> PathBuf {
         self.data_dir.join(crate::store::FILE_NAME)
+    }
+}
+
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = host(address);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn is_wildcard(address: &str) -> bool {
+    host(address).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::Settings;
+    use crate::config::merge;
+
+    #[test]
+    fn a_hub_is_told_only_an_address_that_it_may_reach() {
+        let announced = |listen: &str, address: &str, hub: Option<&str>| {
+            let flags = BTreeMap::from([("listen", listen.to_owned()), ("address", address.to_owned())]);
+            let merged = merge(None, &BTreeMap::new(), &flags).unwrap();
+            Settings::of(&merged).unwrap().announced(hub)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(announced("127.0.0.1:8471", "none", Some("localhost:8472")), some("127.0.0.1:8471"));
+        assert_eq!(announced("127.0.0.1:8471", "none", Some("hub.example:8472")), None);
+        assert_eq!(announced("0.0.0.0:8471", "none", None), None);
+        assert_eq!(announced("[::]:8471", "nas.example:8471", Some("h:1")), some("nas.example:8471"));
+        assert_eq!(announced("10.0.0.5:8471", "none", Some("hub.example:8472")), some("10.0.0.5:8471"));
+        assert_eq!(announced("none", "none", None), None);
     }
 }

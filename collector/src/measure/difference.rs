@@ -41,7 +41,9 @@ impl Differences {
                 busy_milliseconds,
                 queue_milliseconds: component.status.queue_milliseconds,
             };
-            if let Err(reason) = fill_one(&mut component.status, self.last.get(&component.component), &reading) {
+            if let Err(reason) =
+                fill_one(&mut component.status, self.last.get(&component.component), &reading)
+            {
                 reasons.push((component.component.clone(), AbsenceReason::NotReported, reason));
             }
             readings.insert(component.component.clone(), reading);

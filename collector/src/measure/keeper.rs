@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use headroom_core::exchange::SequenceRange;
+use headroom_core::unit::UnitReport;
 use jiff::Timestamp;
 
 use super::round::Round;
@@ -48,6 +49,38 @@ impl Keeper {
     /// The store, where it is open.
     pub fn store(&mut self) -> Option<&mut Store> {
         self.store.as_mut()
+    }
+
+    /// The open store's id.
+    pub fn store_id(&self) -> Option<uuid::Uuid> {
+        self.store.as_ref().map(Store::id)
+    }
+
+    /// Components that are not among these units while samples of them are held.
+    pub fn gone(&self, units: &[UnitReport]) -> Vec<UnitReport> {
+        let gone = self.store.as_ref().map(|store| store.gone(units)).transpose();
+        gone.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is gone cannot be told");
+            None
+        })
+        .unwrap_or_default()
+    }
+
+    /// What is to be known about the store, one sentence each.
+    pub fn notices(&self) -> Vec<String> {
+        let mut notices = Vec::new();
+        if let Some(trouble) = &self.trouble {
+            let waiting = self.waiting_rows();
+            notices
+                .push(format!("The store cannot be written: {trouble}; {waiting} samples wait in memory."));
+        }
+        if self.given_up_rows > 0 {
+            notices.push(format!(
+                "{} samples were measured and could be kept nowhere since this node started.",
+                self.given_up_rows
+            ));
+        }
+        notices
     }
 
     /// Opens the store if need be, so that its id is known before the first round.

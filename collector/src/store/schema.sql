@@ -37,6 +37,12 @@ CREATE TABLE inventory (
     absences TEXT NOT NULL
 );
 
+-- Each component as last described, in its unit, as long as samples of it are held.
+CREATE TABLE described (
+    component TEXT PRIMARY KEY,
+    unit      TEXT NOT NULL
+);
+
 CREATE TABLE journal (
     id     INTEGER PRIMARY KEY AUTOINCREMENT,
     at     INTEGER NOT NULL,

@@ -51,6 +51,14 @@ pub struct Answer {
     pub status: Vec<Sample>,
     /// What is not reported, and why.
     pub absences: Vec<Absence>,
+    /// Components that are not there any more while samples of them are still held: unplugged drives, unmounted file
+    /// systems, as last described. Batches may speak of them; they have no status and no absences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<UnitReport>,
+    /// What its owner and the hub should know about the node itself, one sentence each: a store that cannot be
+    /// written, a clock that jumped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 /// What a node sends by itself to the hub: the same answer, with a batch of samples.

@@ -11,7 +11,15 @@
 //!
 //! A token works once and for one hour. Its text form is `HRT1.<secret>.<fingerprint>`: 32 bytes of secret and the
 //! SHA-256 of the DER certificate that the presenter's peer will show, both in lower-case hexadecimal.
-//! Renewal: `POST /v1/renew` at the hub's intake with a new [`Request`] over the still valid certificate.
+//!
+//! *Renewal.* The node sends a new [`Request`] without a secret to `POST /v1/renew` of the hub's intake, over the still
+//! valid certificate. Where nothing may connect to the hub, the hub asks over the node's read API:
+//! `POST /v1/renew/request` gives the [`Request`], `POST /v1/renew/grant` takes the [`Grant`].
+//!
+//! *Without a network.* `headroom-node enrol --request FILE` writes the [`Request`] as JSON, a person carries it to the
+//! hub, which signs it, and `headroom-node enrol --grant FILE` takes the [`Grant`] that comes back.
+//!
+//! After a long absence a node enrols again: it keeps its id, its store and its history, only the certificate is new.
 
 use core::{fmt, str::FromStr};
 
@@ -50,6 +58,10 @@ pub struct Grant {
     /// The hub's intake for pushes and renewal, `host:port`, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hub_address: Option<String>,
+    /// Certificates of this authority that hold no longer: a PEM certificate revocation list, signed by it. The node
+    /// refuses who shows one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocations: Option<String>,
 }
 
 /// A one-time enrolment token.

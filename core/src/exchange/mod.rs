@@ -10,12 +10,17 @@
 //! |---|---|
 //! | `GET /v1/answer` | [`Answer`]: specifications, user information, latest status, absences |
 //! | `POST /v1/measure` | the same, measured now |
+//! | `POST /v1/renew/request`, `POST /v1/renew/grant` | [`enrol::Request`], and 204 for the [`enrol::Grant`] to it |
 //! | `GET /v1/samples?after=SEQ&limit=N` | [`Batch`], oldest first, of what is stored with a sequence above `after` |
 //! | `GET /v1/samples?newest=N` | [`Batch`] of the newest N not yet acknowledged |
 //! | `POST /v1/acknowledge` with [`Acknowledgement`] | 204: the range may be forgotten when space is short |
 //!
 //! Hub, intake API: `POST /v1/push` with [`Push`], answered by [`Acknowledgement`] after the rows are committed.
-//! Errors on both sides are `application/problem+json`.
+//! Errors on both sides are `application/problem+json`. A body may be compressed (`Content-Encoding: gzip`) in both
+//! directions, an answer only for who accepts it.
+//!
+//! While no purpose is granted a node answers 403 to all of it. Once a purpose had been granted and all were withdrawn,
+//! the answer is that decision alone: [`Answer`] with the user information's version and consent, without anything else.
 //! Enrolment is in [`enrol`].
 
 mod answer;

@@ -10,12 +10,7 @@ pub(super) const HORIZON_DAYS_MAX: u16 = 1_096;
 ///
 /// Days are counted from the last value. A limit that is reached already has day 0; one that is no number is never
 /// reached. `horizon_days` is held to 1…1,096.
-pub fn first_passages(
-    daily: &[f64],
-    limits: &[f64],
-    horizon_days: u16,
-    prior: &Prior,
-) -> Vec<FirstPassage> {
+pub fn first_passages(daily: &[f64], limits: &[f64], horizon_days: u16, prior: &Prior) -> Vec<FirstPassage> {
     let horizon_days = horizon_days.clamp(1, HORIZON_DAYS_MAX);
     let last = daily.last().copied().unwrap_or(0.0);
     let mut order: Vec<usize> = (0..limits.len()).filter(|i| limits[*i] > last).collect();

@@ -22,8 +22,8 @@ mod tests;
 mod why;
 
 pub use answer::{Factor, FanPoint, Forecast, Passage, PassagePoint};
-pub use first_passage::{FirstPassage, first_passages};
 pub use evidence::{EVIDENCE, evidence};
+pub use first_passage::{FirstPassage, first_passages};
 pub use history::HISTORY_DAYS_MAX;
 pub use model::forecast;
 pub use prior::Prior;

@@ -96,5 +96,6 @@ pub(crate) fn grant(hub: &Hub, issued: IssuedCertificate) -> Grant {
         certificate: issued.pem,
         authority: hub.authority().certificate_pem.clone(),
         hub_address: Some(hub.settings().announced_intake()),
+        revocations: None,
     }
 }

@@ -46,6 +46,8 @@ fn answer() -> Answer {
         }],
         status: Vec::new(),
         absences: Vec::new(),
+        gone: Vec::new(),
+        notices: Vec::new(),
     }
 }
 
