@@ -167,6 +167,12 @@ impl Server {
         }
     }
 
+    /// Changes a setting: the next start uses it.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Stops it in order: open sessions are ended, everything is written. Cut short when it takes too long.
     pub fn stop(&mut self) {
         self.end("INT");

@@ -298,6 +298,11 @@ impl Layout {
     }
 }
 
+/// Whether a column is stored in its type's text form: settings must be exact while it is written or read.
+pub(crate) fn has_text_form(layout: &Layout) -> bool {
+    layout.columns.iter().flatten().any(|column| column.form == Form::Text)
+}
+
 /// The options of a column of a foreign table.
 fn options_of(relation: pg_sys::Oid, attribute: i16) -> HashMap<String, String> {
     // SAFETY: the server gives a list of DefElem whose arguments are strings, in the current memory context.

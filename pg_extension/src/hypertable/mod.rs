@@ -9,15 +9,17 @@
 //! | [`tables`] | the two tables beside a hypertable |
 //! | [`block_store`] | writing blocks |
 //! | [`seal`] | rows become blocks |
+//! | [`row_store`] | writing rows that leave their block |
 //! | [`time_argument`] | a point in time given to a function |
 //! | [`table_facts`] | what the server says of a table that is to become one |
 
 mod block_store;
-mod catalogue;
+pub(crate) mod catalogue;
 mod create;
 pub(crate) mod datum;
 pub(crate) mod layout;
-mod seal;
+pub(crate) mod row_store;
+pub(crate) mod seal;
 mod table_facts;
 mod tables;
 mod time_argument;

@@ -12,7 +12,7 @@ use pgrx::{PgMemoryContexts, PgRelation, pg_sys, prelude::*, spi::quote_identifi
 use super::{
     block_store::BlockStore,
     datum::{self, Collector},
-    layout::{Layout, Role},
+    layout::{self, Layout, Role},
     tables, time_argument,
 };
 use crate::server::{
@@ -28,44 +28,163 @@ const MOST_ROWS: usize = 3_000;
 /// A block is closed when its values take so much memory, however few they are.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Seals all rows.
-#[pg_extern(name = "seal", volatile, parallel_unsafe, sql = false)]
+extension_sql!(
+    r#"
+CREATE FUNCTION headroom.seal(relation regclass) RETURNS bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'seal_all_wrapper';
+COMMENT ON FUNCTION headroom.seal(regclass) IS
+'Seals all rows of a hypertable, in this transaction; how many. Writers wait until it ends, readers do not';
+CREATE FUNCTION headroom.seal(relation regclass, older_than "any") RETURNS bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'seal_older_wrapper';
+COMMENT ON FUNCTION headroom.seal(regclass, "any") IS
+'Seals the rows of a hypertable that are older than a time (or, given an interval, than now() minus it), in this transaction; how many';
+CREATE FUNCTION headroom.seal(relation regclass, older_than "any", slice integer, slices integer) RETURNS bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'seal_slice_wrapper';
+COMMENT ON FUNCTION headroom.seal(regclass, "any", integer, integer) IS
+'Seals one slice, numbered from 0, of so many slices of the segments that have rows older than a time: a transaction a slice keeps writers waiting only briefly';
+CREATE FUNCTION headroom.slices_to_seal(relation regclass) RETURNS integer
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'slices_to_seal_wrapper';
+COMMENT ON FUNCTION headroom.slices_to_seal(regclass) IS
+'Into how many slices sealing should be cut so that one takes less than about half a second';
+CREATE PROCEDURE headroom.seal_by_slices(relation regclass, older_than anyelement)
+    LANGUAGE plpgsql AS $$
+DECLARE
+    slices integer := headroom.slices_to_seal(relation);
+BEGIN
+    FOR number IN 0 .. slices OPERATOR(pg_catalog.-) 1 LOOP
+        PERFORM headroom.seal(relation, older_than, number, slices);
+        COMMIT;
+    END LOOP;
+END $$;
+COMMENT ON PROCEDURE headroom.seal_by_slices(regclass, anyelement) IS
+'Seals the rows that are older than a time, in as many transactions as keep writers waiting for less than about half a second each';
+"#,
+    name = "seal",
+    requires = [seal_all, seal_older, seal_slice, slices_to_seal]
+);
+
+#[pg_extern(volatile, parallel_unsafe, sql = false)]
 fn seal_all(relation: PgRelation) -> i64 {
-    or_raise(seal(relation.oid(), None))
+    or_raise(seal(relation.oid(), None, Slice::WHOLE))
 }
 
-/// Seals the rows that are older.
-#[pg_extern(name = "seal", volatile, parallel_unsafe, sql = false)]
+#[pg_extern(volatile, parallel_unsafe, sql = false)]
 fn seal_older(relation: PgRelation, older_than: pgrx::AnyElement) -> i64 {
-    or_raise(seal(relation.oid(), Some(older_than)))
+    or_raise(seal(relation.oid(), Some(older_than), Slice::WHOLE))
 }
 
-fn seal(oid: pg_sys::Oid, older_than: Option<pgrx::AnyElement>) -> Result<i64> {
-    // SAFETY: raises an error on a standby and in a read-only transaction.
-    unsafe { pg_sys::PreventCommandIfReadOnly(c"headroom.seal()".as_ptr()) };
+#[pg_extern(volatile, parallel_unsafe, sql = false)]
+fn seal_slice(relation: PgRelation, older_than: pgrx::AnyElement, slice: i32, slices: i32) -> i64 {
+    or_raise(Slice::new(slice, slices).and_then(|slice| seal(relation.oid(), Some(older_than), slice)))
+}
+
+/// Rows of a slice, about: sealing so many takes less than half a second.
+const SLICE_ROWS: f64 = 250_000.0;
+
+#[pg_extern(stable, parallel_safe, sql = false)]
+fn slices_to_seal(relation: PgRelation) -> i32 {
+    let open = Open::with(relation.oid(), pg_sys::AccessShareLock);
+    // SAFETY: the relation is open; what the planner takes for its number of rows.
+    let rows = unsafe {
+        let (mut pages, mut rows, mut visible) = (0, 0.0, 0.0);
+        pg_sys::estimate_rel_size(
+            open.as_ptr(),
+            std::ptr::null_mut(),
+            &raw mut pages,
+            &raw mut rows,
+            &raw mut visible,
+        );
+        rows
+    };
+    (rows / SLICE_ROWS).ceil().clamp(1.0, 10_000.0) as i32
+}
+
+/// Which of the segments are sealed by one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slice {
+    number: i32,
+    of: i32,
+}
+
+impl Slice {
+    const WHOLE: Self = Self { number: 0, of: 1 };
+
+    fn new(number: i32, of: i32) -> Result<Self> {
+        if of < 1 || !(0..of).contains(&number) {
+            return Err(Error::new(Kind::OutOfRange, format!("there is no slice {number} of {of}"))
+                .hint("Slices are numbered from 0; there is at least one."));
+        }
+        Ok(Self { number, of })
+    }
+
+    /// The condition on the segment that chooses the slice; nothing when it is everything.
+    fn condition(self, layout: &Layout) -> Result<Option<String>> {
+        if self == Self::WHOLE {
+            return Ok(None);
+        }
+        let hash = layout.segment_column().and_then(|column| {
+            // SAFETY: the server's cache of types; the entry lives as long as the backend.
+            let function = unsafe {
+                let flags = pg_sys::TYPECACHE_HASH_PROC as i32;
+                (*pg_sys::lookup_type_cache(column.type_oid, flags)).hash_proc
+            };
+            (function != pg_sys::InvalidOid).then_some((column, function))
+        });
+        let Some((column, function)) = hash else {
+            // What cannot be cut is the first slice.
+            return Ok(Some(if self.number == 0 { "true".to_owned() } else { "false".to_owned() }));
+        };
+        let name = Spi::get_one_with_args::<String>(
+            "SELECT pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) pg_catalog.quote_ident(p.proname)
+             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+             WHERE p.oid OPERATOR(pg_catalog.=) $1",
+            &[function.into()],
+        )?;
+        let name = name.ok_or_else(|| Error::new(Kind::Internal, "a hash function has no name"))?;
+        let value = format!("{name}({})", quote_identifier(&column.name));
+        let Self { number, of } = self;
+        // The remainder of a negative hash is negative.
+        Ok(Some(format!(
+            "(({value}::pg_catalog.int8 OPERATOR(pg_catalog.+) 2147483648) OPERATOR(pg_catalog.%) {of}) OPERATOR(pg_catalog.=) {number}"
+        )))
+    }
+}
+
+/// Refuses on a standby, in a read-only transaction, and where an older snapshot hides what is there now.
+pub(crate) fn refuse_where_nothing_can_be_written(function: &std::ffi::CStr) -> Result<()> {
+    // SAFETY: raise an error on a standby and in a read-only transaction.
+    unsafe {
+        pg_sys::PreventCommandIfReadOnly(function.as_ptr());
+        pg_sys::PreventCommandDuringRecovery(function.as_ptr());
+    }
+    // SAFETY: a setting of this transaction.
+    if unsafe { pg_sys::XactIsoLevel } >= pg_sys::XACT_REPEATABLE_READ as i32 {
+        return Err(Error::new(
+            Kind::NotReady,
+            "rows are sealed and unsealed in transactions of level READ COMMITTED alone",
+        )
+        .detail("An older snapshot does not show which rows are there now.")
+        .hint("BEGIN ISOLATION LEVEL READ COMMITTED;"));
+    }
+    Ok(())
+}
+
+fn seal(oid: pg_sys::Oid, older_than: Option<pgrx::AnyElement>, slice: Slice) -> Result<i64> {
+    refuse_where_nothing_can_be_written(c"headroom.seal()")?;
     if !identity::owns(oid) {
         return Err(Error::new(
             Kind::NotPermitted,
             format!("must be owner of table {}", relation::name(oid)),
         ));
     }
-    // SAFETY: a setting of this transaction.
-    if unsafe { pg_sys::XactIsoLevel } >= pg_sys::XACT_REPEATABLE_READ as i32 {
-        return Err(Error::new(
-            Kind::NotReady,
-            "rows are sealed in transactions of level READ COMMITTED alone",
-        )
-        .detail("An older snapshot does not show which rows are there now.")
-        .hint("BEGIN ISOLATION LEVEL READ COMMITTED;"));
-    }
     let hypertable = Open::with(oid, pg_sys::ShareRowExclusiveLock);
     refuse_published(oid)?;
     let layout = tables::layout_for_sealing(&hypertable)?;
     let older_than = older_than.map(|value| time_argument::of(&layout, value)).transpose()?;
-    if tables::has_text_form(&layout) {
-        datum::with_exact_text(|| move_rows(&hypertable, &layout, older_than))
+    if layout::has_text_form(&layout) {
+        datum::with_exact_text(|| move_rows(&hypertable, &layout, older_than, slice))
     } else {
-        move_rows(&hypertable, &layout, older_than)
+        move_rows(&hypertable, &layout, older_than, slice)
     }
 }
 
@@ -95,14 +214,21 @@ fn refuse_published(oid: pg_sys::Oid) -> Result<()> {
     }
 }
 
-fn move_rows(hypertable: &Open, layout: &Rc<Layout>, older_than: Option<pg_sys::Datum>) -> Result<i64> {
+fn move_rows(
+    hypertable: &Open,
+    layout: &Rc<Layout>,
+    older_than: Option<pg_sys::Datum>,
+    slice: Slice,
+) -> Result<i64> {
     let mut sealer = Sealer::new(layout);
     let columns: Vec<_> = layout.columns.iter().flatten().map(|c| quote_identifier(&c.name)).collect();
     let time = quote_identifier(&layout.time_column().name);
     let mut sql =
         format!("SELECT ctid, {} FROM ONLY {}", columns.join(", "), relation::name(layout.hypertable));
-    if older_than.is_some() {
-        sql.push_str(&format!(" WHERE {time} OPERATOR(pg_catalog.<) $1"));
+    let older = older_than.map(|_| format!("{time} OPERATOR(pg_catalog.<) $1"));
+    let conditions: Vec<_> = older.into_iter().chain(slice.condition(layout)?).collect();
+    if !conditions.is_empty() {
+        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
     }
     let segment =
         layout.segment_column().map(|c| format!("{}, ", quote_identifier(&c.name))).unwrap_or_default();
@@ -129,7 +255,7 @@ fn move_rows(hypertable: &Open, layout: &Rc<Layout>, older_than: Option<pg_sys::
 }
 
 /// Tells the planner, as ANALYZE does, how many rows more are sealed.
-fn add_to_estimate(layout: &Layout, rows: i64) {
+pub(crate) fn add_to_estimate(layout: &Layout, rows: i64) {
     let sealed = Open::with(layout.sealed, pg_sys::AccessShareLock);
     // SAFETY: the relation is open; only its row count changes.
     unsafe {
@@ -137,7 +263,7 @@ fn add_to_estimate(layout: &Layout, rows: i64) {
         pg_sys::vac_update_relstats(
             sealed.as_ptr(),
             0,
-            f64::from(known) + rows as f64,
+            (f64::from(known) + rows as f64).max(0.0),
             0,
             false,
             pg_sys::InvalidTransactionId,

@@ -10,10 +10,7 @@ use pgrx::{
     spi::{quote_identifier, quote_literal},
 };
 
-use super::{
-    catalogue,
-    layout::{Form, Layout},
-};
+use super::{catalogue, layout::Layout};
 use crate::server::{
     error::{Error, Kind, Result},
     identity,
@@ -205,9 +202,4 @@ fn goes_with(table: pg_sys::Oid, hypertable: pg_sys::Oid) {
             pg_sys::DependencyType::DEPENDENCY_AUTO,
         );
     }
-}
-
-/// What the columns' forms must be told before datums become bytes.
-pub(crate) fn has_text_form(layout: &Layout) -> bool {
-    layout.columns.iter().flatten().any(|column| column.form == Form::Text)
 }

@@ -12,6 +12,7 @@
 //! | [`source`] | which blocks, in which order |
 //! | [`open`] | one block with the columns that are wanted |
 //! | [`place`] | the `ctid` of a sealed row |
+//! | [`unseal`](mod@unseal) | rows go back to the row store |
 
 mod conditions;
 mod handler;
@@ -20,3 +21,4 @@ mod place;
 mod plan;
 mod scan;
 mod source;
+mod unseal;

@@ -3,7 +3,7 @@
 use headroom_core::block::{Damage, Directory, Entry, Values};
 use pgrx::{pg_sys, varlena};
 
-use super::{conditions::KeyCondition, place, source::Source};
+use super::{conditions::KeyCondition, place, source::BlockRow};
 use crate::{
     hypertable::{
         datum::{self, Collector, Datums},
@@ -35,21 +35,21 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads the head of the block on which the source stands.
-    pub(super) fn read(layout: &Layout, source: &Source) -> Result<Self> {
-        let columns = source.columns;
-        let at = source.place();
+    /// Reads the head of a block.
+    pub(super) fn read(layout: &Layout, row: BlockRow) -> Result<Self> {
+        let columns = row.columns;
+        let at = row.place();
         // SAFETY: the column is a bytea; the copy, when one is made, lives in the current memory context.
         let directory = unsafe {
-            let flat = pg_sys::pg_detoast_datum_packed(source.value(columns.directory).cast_mut_ptr());
+            let flat = pg_sys::pg_detoast_datum_packed(row.value(columns.directory).cast_mut_ptr());
             Directory::parse(bytes_of(flat))
         }
         .map_err(|damage| damaged(layout, at, &damage.to_string()))?;
         let form = layout.time_column().form;
         let stored = (
-            datum::time_of(source.value(columns.first_time), form),
-            datum::time_of(source.value(columns.last_time), form),
-            source.value(columns.row_count).value() as i32,
+            datum::time_of(row.value(columns.first_time), form),
+            datum::time_of(row.value(columns.last_time), form),
+            row.value(columns.row_count).value() as i32,
         );
         if stored != (directory.first_time, directory.last_time, directory.rows as i32) {
             return Err(damaged(
@@ -61,7 +61,7 @@ impl Head {
         if directory.rows as usize > place::MAX_ROWS {
             return Err(damaged(layout, at, "it has more rows than a block may have"));
         }
-        Ok(Self { directory, payload: source.value(columns.payload), at })
+        Ok(Self { directory, payload: row.value(columns.payload), at })
     }
 
     /// Whether the block can hold rows that meet the conditions.
@@ -88,10 +88,10 @@ pub(super) struct OpenBlock {
 }
 
 impl OpenBlock {
-    /// Opens the block on which the source stands.
+    /// Opens a block.
     pub(super) fn open(
         layout: &Layout,
-        source: &Source,
+        row: BlockRow,
         head: &Head,
         wanted: &[usize],
         with_times: bool,
@@ -125,9 +125,9 @@ impl OpenBlock {
             let datums = if column.role == Role::Segment {
                 let mut one = Collector::new(column);
                 let attribute =
-                    source.columns.segment.expect("a layout with a segment has its column in the blocks");
+                    row.columns.segment.expect("a layout with a segment has its column in the blocks");
                 // SAFETY: the column of the table of blocks has the segment's type.
-                unsafe { one.push(source.value(attribute), false) };
+                unsafe { one.push(row.value(attribute), false) };
                 Datums::of(one.take(), column)?.repeated(rows)
             } else {
                 match payload.column(*position)? {

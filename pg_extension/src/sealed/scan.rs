@@ -284,14 +284,14 @@ impl Scan {
     /// Opens the block on which the source stands, unless none of its rows can pass.
     fn open(&mut self) -> Result<Option<Cursor>> {
         let Some(source) = &self.source else { return Ok(None) };
-        let head = Head::read(&self.layout, source)?;
+        let head = Head::read(&self.layout, source.row())?;
         if !head.may_hold(&self.layout, &self.keys) {
             self.counters.skipped += 1;
             return Ok(None);
         }
         let is_cut = self.from > head.directory.first_time || self.to < head.directory.last_time;
         let with_times = self.carried.order != Order::Any || (self.needs_times && is_cut);
-        let block = OpenBlock::open(&self.layout, source, &head, &self.carried.needed, with_times)?;
+        let block = OpenBlock::open(&self.layout, source.row(), &head, &self.carried.needed, with_times)?;
         self.counters.read += 1;
         let (from, to) = if is_cut {
             (

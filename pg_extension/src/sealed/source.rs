@@ -32,6 +32,27 @@ struct Index {
     columns: Vec<i16>,
 }
 
+/// A row of a table of blocks, in a slot that is deformed.
+#[derive(Clone, Copy)]
+pub(super) struct BlockRow {
+    pub(super) slot: *mut pg_sys::TupleTableSlot,
+    pub(super) columns: BlockColumns,
+}
+
+impl BlockRow {
+    /// The value of a column. No column of a table of blocks is null.
+    pub(super) fn value(&self, column: i16) -> pg_sys::Datum {
+        // SAFETY: the slot is deformed.
+        unsafe { *(*self.slot).tts_values.add(column as usize - 1) }
+    }
+
+    /// Where the block is.
+    pub(super) fn place(&self) -> pg_sys::ItemPointerData {
+        // SAFETY: the slot holds a tuple of the table.
+        unsafe { (*self.slot).tts_tid }
+    }
+}
+
 /// A running scan over blocks. Ended by [`Source::end`]; after an error the server releases what it holds.
 pub(super) struct Source {
     blocks: pg_sys::Relation,
@@ -176,14 +197,12 @@ impl Source {
 
     /// The value of a column of the block on which the scan stands.
     pub(super) fn value(&self, column: i16) -> pg_sys::Datum {
-        // SAFETY: the slot is deformed when has_block holds.
-        unsafe { *(*self.slot).tts_values.add(column as usize - 1) }
+        self.row().value(column)
     }
 
-    /// The place of that block.
-    pub(super) fn place(&self) -> pg_sys::ItemPointerData {
-        // SAFETY: the slot holds a tuple of the table.
-        unsafe { (*self.slot).tts_tid }
+    /// The block on which the scan stands; good until it goes on.
+    pub(super) fn row(&self) -> BlockRow {
+        BlockRow { slot: self.slot, columns: self.columns }
     }
 
     /// Ends the scan and closes the relations; locks stay.

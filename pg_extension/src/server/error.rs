@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Undefined,
     /// 42703: the column named does not exist.
     UndefinedColumn,
+    /// 22023: a number outside of what is possible.
+    OutOfRange,
     /// 42804: a value of another type is needed.
     WrongType,
     /// 42710: it is there already.
@@ -39,6 +41,7 @@ impl Kind {
             Self::WrongObject => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
             Self::Undefined => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::UndefinedColumn => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
+            Self::OutOfRange => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::WrongType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Duplicate => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,

@@ -1,0 +1,101 @@
+//! Sealing and unsealing: every row is there before, between and after, once, whoever asks.
+
+use headroom_tests::Cluster;
+
+/// A hypertable of three devices with a reading every ten minutes for a week, and a plain table with the same rows.
+fn readings(cluster: &Cluster) {
+    cluster.database("db");
+    cluster.psql(
+        "db",
+        "create table readings (
+             at timestamptz not null, device bigint not null, used bigint, busy float4, load float8, hot smallint,
+             wear int, ok boolean, note text, boot uuid, extra jsonb, price numeric(12, 3), unique (at, device));
+         insert into readings
+         select t, d, case when n % 7 <> 0 then 4096 * (n + d) end, (n % 1000) / 100.0::float4, n / 3.0::float8,
+                n % 90, n / 100, n % 5 <> 0, case n % 3 when 0 then 'a' when 1 then 'ünt' end,
+                md5((n / 500)::text)::uuid, jsonb_build_object('n', n % 4), (n % 77) / 8.0
+         from generate_series(1, 3) d,
+              generate_series(timestamptz '2026-01-01', '2026-01-08', '10 minutes') with ordinality s(t, n);
+         create table plain as table readings;
+         select headroom.create_hypertable('readings', 'at', 'device')",
+    );
+}
+
+const SAME: &str = "select (select count(*) from (table readings except all table plain) a)
+    + (select count(*) from (table plain except all table readings) b), (select count(*) from readings)";
+
+#[test]
+fn sealed_rows_are_the_rows_that_were_sealed() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    assert_eq!(cluster.psql("db", "select headroom.seal('readings', timestamptz '2026-01-05')"), "1728");
+    assert_eq!(cluster.psql("db", "select count(*) from only readings"), "1299");
+    assert_eq!(cluster.psql("db", SAME), "0|3027");
+    assert_eq!(cluster.psql("db", "select headroom.seal('readings')"), "1299");
+    assert_eq!(cluster.psql("db", "select count(*) from only readings"), "0");
+    assert_eq!(cluster.psql("db", SAME), "0|3027");
+    assert_eq!(cluster.psql("db", "select headroom.seal('readings')"), "0");
+    assert_eq!(cluster.psql("db", "select headroom.unseal('readings')"), "3027");
+    assert_eq!(cluster.psql("db", "select count(*) from only readings"), "3027");
+    assert_eq!(cluster.psql("db", SAME), "0|3027");
+}
+
+#[test]
+fn a_sealing_that_is_undone_leaves_everything_as_it_was() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    cluster.psql("db", "begin; select headroom.seal('readings'); rollback");
+    assert_eq!(cluster.psql("db", "select count(*) from only readings"), "3027");
+    cluster.psql("db", "select headroom.seal('readings', timestamptz '2026-01-03')");
+    cluster.psql("db", "begin; select headroom.seal('readings'); rollback");
+    cluster.psql("db", "begin; select headroom.unseal('readings'); rollback");
+    assert_eq!(cluster.psql("db", SAME), "0|3027");
+}
+
+#[test]
+fn slices_together_seal_everything_that_is_older() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    cluster.psql("db", "select headroom.seal('readings', interval '0', n, 4) from generate_series(0, 3) n");
+    assert_eq!(cluster.psql("db", SAME), "0|3027");
+    assert_eq!(cluster.psql("db", "select count(*) from only readings where at < now()"), "0");
+    cluster.psql(
+        "db",
+        "select headroom.unseal('readings'); call headroom.seal_by_slices('readings', '1 day'::interval)",
+    );
+    assert_eq!(cluster.psql("db", SAME), "0|3027");
+}
+
+#[test]
+fn a_session_and_a_server_without_the_library_preloaded_see_every_row() {
+    let mut cluster = Cluster::start();
+    readings(&cluster);
+    cluster.psql("db", "select headroom.seal('readings', timestamptz '2026-01-05')");
+    cluster.server().stop();
+    cluster.server().set("shared_preload_libraries", "");
+    cluster.server().start_again().expect("it starts without the library");
+    assert_eq!(cluster.psql("db", SAME), "0|3027");
+}
+
+#[tokio::test]
+async fn a_snapshot_and_a_cursor_older_than_the_sealing_see_every_row() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    let old = cluster.connect("db").await;
+    let prepared =
+        old.prepare("select count(*), count(distinct (device, at)) from readings").await.expect("prepares");
+    old.batch_execute(
+        "begin isolation level repeatable read; declare c cursor for select * from readings; fetch 5 from c",
+    )
+    .await
+    .expect("begins");
+    cluster.psql("db", "select headroom.seal('readings', timestamptz '2026-01-03')");
+    cluster.psql("db", "select headroom.seal('readings'); vacuum readings");
+    let row = old.query_one(&prepared, &[]).await.expect("answers");
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (3027, 3027));
+    let moved = old.execute("move all from c", &[]).await.expect("moves");
+    assert_eq!(moved, 3022);
+    old.batch_execute("commit").await.expect("commits");
+    let row = old.query_one(&prepared, &[]).await.expect("answers");
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (3027, 3027));
+}
