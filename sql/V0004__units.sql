@@ -13,13 +13,18 @@ CREATE TABLE fleet.nodes (
     user_information jsonb NOT NULL DEFAULT '{}',
     description_sha256 bytea,
     certificate_serial text,
+    previous_certificate_serial text,
     certificate_expires_at timestamptz CHECK (isfinite(certificate_expires_at)),
     enrolled_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(enrolled_at)),
     revoked_at timestamptz CHECK (isfinite(revoked_at)),
     seen_at timestamptz CHECK (isfinite(seen_at)),
-    clock_ahead_seconds double precision,
+    clock_ahead_seconds double precision
+        CHECK (clock_ahead_seconds > '-infinity' AND clock_ahead_seconds < 'infinity'),
+    forked_at timestamptz CHECK (isfinite(forked_at)),
+    fork text,
     failure text,
-    failed_at timestamptz CHECK (isfinite(failed_at))
+    failed_at timestamptz CHECK (isfinite(failed_at)),
+    CONSTRAINT fork_says_what CHECK ((forked_at IS NULL) = (fork IS NULL))
 );
 CREATE INDEX nodes_customer ON fleet.nodes (customer_id);
 COMMENT ON TABLE fleet.nodes IS 'Enrolled nodes, with the node''s copy of the user information and consent';
@@ -36,11 +41,14 @@ COMMENT ON COLUMN fleet.nodes.user_version IS 'Version of the user information; 
 COMMENT ON COLUMN fleet.nodes.user_information IS 'User information as the node tells it';
 COMMENT ON COLUMN fleet.nodes.description_sha256 IS 'Digest of the last description, so that an unchanged one is not written again';
 COMMENT ON COLUMN fleet.nodes.certificate_serial IS 'Serial number of the certificate that is honoured, hexadecimal';
+COMMENT ON COLUMN fleet.nodes.previous_certificate_serial IS 'The one before, honoured until the renewed one is first shown: a node may crash before it has kept it';
 COMMENT ON COLUMN fleet.nodes.certificate_expires_at IS 'Its end';
 COMMENT ON COLUMN fleet.nodes.enrolled_at IS 'Since when';
 COMMENT ON COLUMN fleet.nodes.revoked_at IS 'Since when it is refused';
 COMMENT ON COLUMN fleet.nodes.seen_at IS 'Last answer or push';
 COMMENT ON COLUMN fleet.nodes.clock_ahead_seconds IS 'Its clock minus the hub''s at the last contact';
+COMMENT ON COLUMN fleet.nodes.forked_at IS 'Since when two copies of this node seem to speak; nothing is taken until it is enrolled again';
+COMMENT ON COLUMN fleet.nodes.fork IS 'What was seen';
 COMMENT ON COLUMN fleet.nodes.failure IS 'What the last read failed with';
 COMMENT ON COLUMN fleet.nodes.failed_at IS 'When';
 
@@ -61,18 +69,36 @@ COMMENT ON COLUMN fleet.enrolment_tokens.expires_at IS 'Worthless from then on';
 COMMENT ON COLUMN fleet.enrolment_tokens.used_at IS 'Used';
 COMMENT ON COLUMN fleet.enrolment_tokens.used_by IS 'The node that used it';
 
+CREATE TABLE fleet.node_lives (
+    node_id uuid NOT NULL REFERENCES fleet.nodes ON DELETE CASCADE,
+    store_id uuid NOT NULL,
+    boot uuid NOT NULL,
+    began_at timestamptz NOT NULL CHECK (isfinite(began_at)),
+    answered_at timestamptz NOT NULL CHECK (isfinite(answered_at)),
+    sequence bigint NOT NULL CHECK (sequence >= 0),
+    PRIMARY KEY (node_id, store_id, boot)
+);
+COMMENT ON TABLE fleet.node_lives IS 'The lives of each node, a life being one store file in one boot. A node has one life after the other; a life that comes back after a later one has begun is a copy';
+COMMENT ON COLUMN fleet.node_lives.node_id IS 'Which node';
+COMMENT ON COLUMN fleet.node_lives.store_id IS 'Which store file';
+COMMENT ON COLUMN fleet.node_lives.boot IS 'Which boot';
+COMMENT ON COLUMN fleet.node_lives.began_at IS 'First heard of, by the hub''s clock';
+COMMENT ON COLUMN fleet.node_lives.answered_at IS 'Last answer, by the node''s clock';
+COMMENT ON COLUMN fleet.node_lives.sequence IS 'Highest sequence number heard of';
+
 CREATE TABLE fleet.acknowledged_ranges (
     node_id uuid NOT NULL REFERENCES fleet.nodes ON DELETE CASCADE,
     store_id uuid NOT NULL,
-    sequences int8range NOT NULL CHECK (NOT isempty(sequences) AND NOT lower_inf(sequences) AND NOT upper_inf(sequences)),
+    sequences int8multirange NOT NULL,
     acknowledged_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(acknowledged_at)),
-    PRIMARY KEY (node_id, store_id, sequences)
+    PRIMARY KEY (node_id, store_id),
+    CONSTRAINT sequences_are_bounded CHECK (NOT lower_inf(sequences) AND NOT upper_inf(sequences))
 );
-COMMENT ON TABLE fleet.acknowledged_ranges IS 'Sequence numbers that were committed, by node and store file. Written in the transaction of the rows; the newest first leaves holes, so a highest number would lie';
+COMMENT ON TABLE fleet.acknowledged_ranges IS 'Sequence numbers that were committed, by node and store file. Written in the transaction of the rows; reading the newest first leaves holes, so a highest number would lie';
 COMMENT ON COLUMN fleet.acknowledged_ranges.node_id IS 'Which node';
 COMMENT ON COLUMN fleet.acknowledged_ranges.store_id IS 'Which store file of it';
-COMMENT ON COLUMN fleet.acknowledged_ranges.sequences IS 'First to last, half open';
-COMMENT ON COLUMN fleet.acknowledged_ranges.acknowledged_at IS 'When';
+COMMENT ON COLUMN fleet.acknowledged_ranges.sequences IS 'Which numbers: ranges, half open';
+COMMENT ON COLUMN fleet.acknowledged_ranges.acknowledged_at IS 'Last change';
 
 CREATE TABLE fleet.set_aside (
     set_aside_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -105,12 +131,14 @@ CREATE TABLE fleet.units (
     node_id uuid REFERENCES fleet.nodes,
     node_key text,
     life text NOT NULL DEFAULT 'discovered'
-        CHECK (life IN ('discovered', 'matched', 'moved', 'expanded', 'replaced', 'retired')),
+        CHECK (life IN ('sold', 'discovered', 'matched', 'moved', 'expanded', 'replaced', 'retired')),
+    unmatched text,
     sold_on date CHECK (isfinite(sold_on)),
     site text,
     bays_free smallint CHECK (bays_free BETWEEN 0 AND 1000),
     replaced_by bigint REFERENCES fleet.units,
     discovered_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(discovered_at)),
+    gone_at timestamptz CHECK (isfinite(gone_at)),
     changed_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(changed_at)),
     CONSTRAINT node_and_key_go_together CHECK ((node_id IS NULL) = (node_key IS NULL)),
     UNIQUE (node_id, node_key)
@@ -130,12 +158,14 @@ COMMENT ON COLUMN fleet.units.customer_id IS 'Whose unit';
 COMMENT ON COLUMN fleet.units.product_id IS 'What was sold';
 COMMENT ON COLUMN fleet.units.node_id IS 'The node that sees it; NULL while none does';
 COMMENT ON COLUMN fleet.units.node_key IS 'Its key inside that node';
-COMMENT ON COLUMN fleet.units.life IS 'discovered, matched to a sale, moved, expanded, replaced or retired';
+COMMENT ON COLUMN fleet.units.life IS 'sold (no node has seen it yet), discovered (matches no sale yet), matched, moved, expanded, replaced or retired';
+COMMENT ON COLUMN fleet.units.unmatched IS 'Why it matches no sale, for the person who decides; NULL where it does';
 COMMENT ON COLUMN fleet.units.sold_on IS 'Date of sale';
 COMMENT ON COLUMN fleet.units.site IS 'Where it stands';
 COMMENT ON COLUMN fleet.units.bays_free IS 'Free bays; NULL where unknown';
 COMMENT ON COLUMN fleet.units.replaced_by IS 'The unit that took its place';
 COMMENT ON COLUMN fleet.units.discovered_at IS 'Known since';
+COMMENT ON COLUMN fleet.units.gone_at IS 'Since when its node no longer sees it';
 COMMENT ON COLUMN fleet.units.changed_at IS 'Last change';
 
 CREATE TABLE fleet.unit_events (
@@ -163,6 +193,7 @@ CREATE TABLE fleet.components (
     specs jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(specs) = 'object'),
     capacity_bytes bigint CHECK (capacity_bytes >= 0),
     gone_at timestamptz CHECK (isfinite(gone_at)),
+    status_until timestamptz CHECK (isfinite(status_until)),
     UNIQUE (unit_id, node_key)
 );
 COMMENT ON TABLE fleet.components IS 'Parts of units, each with its own specifications and status series';
@@ -174,6 +205,7 @@ COMMENT ON COLUMN fleet.components.label IS 'The name its owner knows it by, whe
 COMMENT ON COLUMN fleet.components.specs IS 'Specifications as the node read them';
 COMMENT ON COLUMN fleet.components.capacity_bytes IS 'Capacity as made, bytes; NULL where not reported';
 COMMENT ON COLUMN fleet.components.gone_at IS 'Since when the node no longer sees it';
+COMMENT ON COLUMN fleet.components.status_until IS 'Time of the newest status that was committed: where it is set and fleet.status has no row, rows were lost and are read again';
 
 CREATE TABLE fleet.component_providers (
     component_id bigint NOT NULL REFERENCES fleet.components ON DELETE CASCADE,

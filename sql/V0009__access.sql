@@ -196,6 +196,7 @@ BEGIN
         ('audit_log', 'customer_id = (SELECT fleet.acting_customer())'),
         ('people', 'person_id = (SELECT fleet.acting_person())'),
         ('sessions', 'false'), ('outbox', 'false'), ('enrolment_tokens', 'false'), ('acknowledged_ranges', 'false'),
+        ('node_lives', 'false'),
         ('set_aside', 'false'), ('jobs', 'false'), ('job_runs', 'false')
     ) AS t (relation, condition) LOOP
         EXECUTE format('ALTER TABLE fleet.%I ENABLE ROW LEVEL SECURITY', entry.relation);
@@ -229,7 +230,8 @@ GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA fleet TO headroom_service, 
 -- What was consented to when, and what was done by whom, is added to and never changed.
 REVOKE UPDATE, DELETE ON fleet.consents, fleet.audit_log FROM headroom_service, headroom_admin;
 GRANT INSERT, UPDATE, DELETE ON fleet.nodes, fleet.units, fleet.unit_events, fleet.components, fleet.component_providers,
-    fleet.identities, fleet.absences, fleet.status, fleet.acknowledged_ranges, fleet.set_aside TO headroom_intake;
+    fleet.identities, fleet.absences, fleet.status, fleet.acknowledged_ranges, fleet.node_lives,
+    fleet.set_aside TO headroom_intake;
 GRANT SELECT ON fleet.territories, fleet.products, fleet.customers, fleet.consents, fleet.units, fleet.unit_events,
     fleet.components, fleet.component_providers, fleet.identities, fleet.absences, fleet.status, fleet.forecast_runs,
     fleet.forecasts, fleet.backtests, fleet.plans, fleet.plan_items, fleet.offers, fleet.offer_items,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::authority::{self, Authority, Expected};
 use crate::config::Settings;
+use crate::database::pool::Pools;
 use crate::terminal::{NodeClient, TerminalError};
 
 /// Settings, connections and the authority. A clone is the same hub.
@@ -17,14 +18,14 @@ pub(crate) struct Hub(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
-    pool: Pool,
+    pools: Pools,
     authority: Authority,
 }
 
 impl Hub {
     /// Puts the parts together.
-    pub(crate) fn new(settings: Settings, pool: Pool, authority: Authority) -> Self {
-        Self(Arc::new(Inner { settings, pool, authority }))
+    pub(crate) fn new(settings: Settings, pools: Pools, authority: Authority) -> Self {
+        Self(Arc::new(Inner { settings, pools, authority }))
     }
 
     /// What this process was told.
@@ -32,9 +33,15 @@ impl Hub {
         &self.0.settings
     }
 
-    /// Connections of the service's role.
+    /// Connections that act as the service itself: intake, schedule, commands.
     pub(crate) fn pool(&self) -> &Pool {
-        &self.0.pool
+        &self.0.pools.service
+    }
+
+    /// Connections that act as nobody until a transaction names the person: pages and REST.
+    #[expect(dead_code, reason = "used by the web view")]
+    pub(crate) fn people_pool(&self) -> &Pool {
+        &self.0.pools.people
     }
 
     /// The certificate authority.

@@ -66,5 +66,5 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> anyhow::Res
 }
 
 async fn connected(context: &Context) -> anyhow::Result<deadpool_postgres::Object> {
-    Ok(pool::open(&context.settings)?.get().await?)
+    Ok(pool::open(&context.settings)?.service.get().await?)
 }

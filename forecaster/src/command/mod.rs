@@ -2,9 +2,11 @@
 
 mod config;
 mod doctor;
+mod job;
 mod migrate;
 mod node;
 pub(crate) mod progress;
+mod report;
 mod score;
 mod serve;
 
@@ -16,8 +18,8 @@ use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Su
 use jiff::Timestamp;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{LogFormat, Merged, SETTINGS, Settings, merge};
 use crate::authority::Authority;
+use crate::config::{LogFormat, Merged, SETTINGS, Settings, merge};
 use crate::database::{guard, migrations, pool};
 use crate::failure::{Failure, exit_code};
 use crate::hub::Hub;
@@ -45,6 +47,11 @@ enum Subcommands {
     /// Nodes: make a token, enrol, list, read straight, remove
     #[command(subcommand)]
     Node(node::Commands),
+    /// The fleet's predicted dates as HTML or CSV
+    Report(report::Arguments),
+    /// Scheduled work: list, run now, resume
+    #[command(subcommand)]
+    Job(job::Commands),
     /// Print every setting with its value and where it came from
     Config(config::Arguments),
     /// Answer cases in files with the model, so that anybody can score this build
@@ -136,6 +143,8 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
             Subcommands::Migrate(arguments) => migrate::run(&context, &arguments).await,
             Subcommands::Serve => serve::run(context).await,
             Subcommands::Node(command) => node::run(&context, command).await,
+            Subcommands::Report(arguments) => report::run(&context, &arguments).await,
+            Subcommands::Job(command) => job::run(&context, command).await,
             Subcommands::Doctor(arguments) => doctor::run(&context, &arguments).await,
             Subcommands::Config(_) | Subcommands::Score(_) => Ok(()),
         }
@@ -147,8 +156,8 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
 /// Logs go to standard error; a command that a person runs only warns, unless told otherwise.
 fn start_log(settings: &Settings, service: bool) -> anyhow::Result<()> {
     let level = if service || settings.log_level != "info" { settings.log_level.as_str() } else { "warn" };
-    let filter = EnvFilter::try_new(level)
-        .map_err(|error| Failure::Configuration(format!("log.level: {error}")))?;
+    let filter =
+        EnvFilter::try_new(level).map_err(|error| Failure::Configuration(format!("log.level: {error}")))?;
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match settings.log_format {
@@ -169,15 +178,13 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 pub(crate) async fn hub(context: &Context) -> anyhow::Result<Hub> {
     let authority = Authority::open(&context.settings.data_dir, Timestamp::now())
         .context(Failure::CannotCreate("the certificate authority cannot be opened".to_owned()))?;
-    let pool = pool::open(&context.settings)?;
-    let client = pool
-        .get()
-        .await
-        .context(Failure::Unavailable("the database does not answer".to_owned()))?;
+    let pools = pool::open(&context.settings)?;
+    let client =
+        pools.service.get().await.context(Failure::Unavailable("the database does not answer".to_owned()))?;
     guard::check(&**client).await?;
     migrations::check(&**client).await?;
     drop(client);
-    Ok(Hub::new(context.settings.clone(), pool, authority))
+    Ok(Hub::new(context.settings.clone(), pools, authority))
 }
 
 /// Prints a value as JSON with a line end.

@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::{Context, print_json};
-use crate::authority::{Authority, Credentials, Expected, client_config, fingerprint, fingerprint_client_config};
+use crate::authority::{
+    Authority, Credentials, Expected, client_config, fingerprint, fingerprint_client_config,
+};
 use crate::database::nodes;
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -122,7 +124,10 @@ async fn token(context: &Context, arguments: &TokenArguments) -> anyhow::Result<
     let expires = now + SignedDuration::from_hours(TOKEN_HOURS);
     let client = hub.pool().get().await?;
     let hash = intake::secret_hash(&hexadecimal(&secret));
-    nodes::add_token(&**client, &hash, arguments.customer.as_deref(), now, expires).await?;
+    let customer = arguments.customer.as_deref();
+    if !nodes::add_token(&**client, &hash, customer, now, expires).await? {
+        return Err(no_customer(customer));
+    }
     let address = hub.settings().announced_intake();
     if arguments.json {
         return print_json(&serde_json::json!({
@@ -133,6 +138,12 @@ async fn token(context: &Context, arguments: &TokenArguments) -> anyhow::Result<
     eprintln!("It works once, until {expires}. The node's owner runs:");
     eprintln!("  headroom-node enrol --hub {address} --token {token}");
     Ok(())
+}
+
+fn no_customer(reference: Option<&str>) -> anyhow::Error {
+    let reference = reference.unwrap_or_default();
+    Failure::NotFound(format!("there is no customer {reference:?}: `headroom import customers` makes them"))
+        .into()
 }
 
 fn random_secret() -> anyhow::Result<[u8; 32]> {
@@ -146,7 +157,8 @@ fn random_secret() -> anyhow::Result<[u8; 32]> {
 
 /// The hub starts: the node shows a certificate made for this conversation, known by the fingerprint in its token.
 async fn add(context: &Context, arguments: &AddArguments) -> anyhow::Result<()> {
-    let token: Token = arguments.token.parse().map_err(|error| Failure::Usage(format!("--token: {error}")))?;
+    let token: Token =
+        arguments.token.parse().map_err(|error| Failure::Usage(format!("--token: {error}")))?;
     let hub = super::hub(context).await?;
     let config = Arc::new(fingerprint_client_config(token.fingerprint)?);
     let mut node = NodeClient::connect(&arguments.address, config, hub.settings().pull_timeout).await?;
@@ -159,18 +171,21 @@ async fn add(context: &Context, arguments: &AddArguments) -> anyhow::Result<()> 
         .with_context(|| Failure::Data(format!("node {} sent no valid signing request", request.node)))?;
     let client = hub.pool().get().await?;
     // Written before it is granted: a granted certificate that the hub does not know would be refused for ever.
-    nodes::enrol(
-        &**client,
-        &nodes::Enrolled {
-            node: request.node,
-            address: request.address.as_deref(),
-            customer: arguments.customer.as_deref(),
-            serial: &issued.serial,
-            not_after: issued.not_after,
-        },
-        now,
-    )
-    .await?;
+    let customer = arguments.customer.as_deref();
+    if !nodes::knows_customer(&**client, customer).await? {
+        return Err(no_customer(customer));
+    }
+    let enrolled = nodes::Enrolled {
+        node: request.node,
+        address: request.address.as_deref(),
+        customer,
+        serial: &issued.serial,
+        not_after: issued.not_after,
+    };
+    if !nodes::enrol(&**client, &enrolled, now).await? {
+        let sentence = format!("node {} belongs to another customer: name it with --customer", request.node);
+        return Err(Failure::Permission(sentence).into());
+    }
     node.tell("/v1/enrol/grant", &intake::grant(&hub, issued)).await?;
     if arguments.json {
         return print_json(&serde_json::json!({ "node": request.node, "address": request.address }));

@@ -24,8 +24,8 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let settings = context.settings;
     let authority = Authority::open(&settings.data_dir, Timestamp::now())
         .context(Failure::CannotCreate("the certificate authority cannot be opened".to_owned()))?;
-    let pool = pool::open(&settings)?;
-    let hub = Hub::new(settings, pool, authority);
+    let pools = pool::open(&settings)?;
+    let hub = Hub::new(settings, pools, authority);
     check_database(&hub).await?;
 
     let (stopper, stop) = watch::channel(false);

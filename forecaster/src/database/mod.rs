@@ -1,7 +1,29 @@
 //! The only SQL in Rust, one file a subject.
 //!
-//! [`pool`] opens connections, [`guard`] refuses a role with too much power, [`migrations`] brings the schema up to date.
+//! | Room | What it is for |
+//! |---|---|
+//! | [`pool`] | connections: of the service, of the people it acts for, of the owner |
+//! | [`guard`] | refuses a role with too much power |
+//! | [`migrations`] | brings the schema up to date |
+//! | [`nodes`] | nodes and their certificates |
+//! | [`ranges`] | what was acknowledged, and what was set aside |
+//! | [`lives`] | copies of a node that speak at the same time |
+//! | [`units`] | what nodes describe: units, components, identity, absences |
+//! | [`matching`] | discovered units and the sales they belong to |
+//! | [`series`] | rows of `fleet.status` |
+//! | [`worklist`] | one row a unit, as pages and reports list them |
+//! | [`jobs`] | schedule and history |
+//! | [`people`] | who signs in |
 
 pub(crate) mod guard;
+pub(crate) mod jobs;
+pub(crate) mod lives;
+pub(crate) mod matching;
 pub(crate) mod migrations;
+pub(crate) mod nodes;
+pub(crate) mod people;
 pub(crate) mod pool;
+pub(crate) mod ranges;
+pub(crate) mod series;
+pub(crate) mod units;
+pub(crate) mod worklist;

@@ -1,4 +1,8 @@
 //! Connections of the service's role.
+//!
+//! Two pools, because row-level security asks who acts. Those of [`Pools::service`] act as the service itself, for
+//! intake and schedule. Those of [`Pools::people`] act as nobody and see nothing until a transaction says
+//! `set_config('fleet.person', …, true)`: a page that forgets to say who asks shows nothing.
 
 use std::path::Path;
 
@@ -29,9 +33,27 @@ fn connection(url: &str, password_file: Option<&Path>) -> anyhow::Result<tokio_p
     Ok(config)
 }
 
-/// The pool. Nothing is connected yet, so it can be made while PostgreSQL is away.
-pub(crate) fn open(settings: &Settings) -> anyhow::Result<Pool> {
-    let config = connection(&settings.database_url, settings.database_password_file.as_deref())?;
+/// Both pools. A clone is the same pools.
+#[derive(Debug, Clone)]
+pub(crate) struct Pools {
+    /// Acts as the service.
+    pub(crate) service: Pool,
+    /// Acts as the person that each transaction names.
+    pub(crate) people: Pool,
+}
+
+/// The pools. Nothing is connected yet, so they can be made while PostgreSQL is away.
+pub(crate) fn open(settings: &Settings) -> anyhow::Result<Pools> {
+    let people = connection(&settings.database_url, settings.database_password_file.as_deref())?;
+    let mut service = people.clone();
+    // As an option of the start, so that RESET ALL comes back to it.
+    let options = service.get_options().unwrap_or_default();
+    let options = format!("{options} -c fleet.task=service");
+    service.options(options.trim_start());
+    Ok(Pools { service: pool(settings, service)?, people: pool(settings, people)? })
+}
+
+fn pool(settings: &Settings, config: tokio_postgres::Config) -> anyhow::Result<Pool> {
     // Clean: no setting of a request survives into the next one.
     let manager =
         Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Clean });

@@ -63,7 +63,8 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
         .into_iter()
         .chain(WHOLE.iter().map(|_| "bigint"))
         .chain(REAL.iter().map(|_| "double precision"));
-    let arrays: Vec<String> = kinds.enumerate().map(|(index, kind)| format!("${}::{kind}[]", index + 1)).collect();
+    let arrays: Vec<String> =
+        kinds.enumerate().map(|(index, kind)| format!("${}::{kind}[]", index + 1)).collect();
     format!(
         "insert into fleet.status ({names}) select * from unnest({arrays}) on conflict (component_id, at) do nothing",
         names = names.join(", "),
@@ -72,14 +73,19 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Writes samples; `ids` has each one's component. Gives the number of rows that were not there before.
-pub(crate) async fn insert(client: &impl GenericClient, ids: &[i64], samples: &[Sample]) -> Result<u64, Error> {
+pub(crate) async fn insert(
+    client: &impl GenericClient,
+    ids: &[i64],
+    samples: &[Sample],
+) -> Result<u64, Error> {
     debug_assert_eq!(ids.len(), samples.len());
     if samples.is_empty() {
         return Ok(0);
     }
     let at: Vec<Timestamp> = samples.iter().map(|sample| sample.at).collect();
     let boot: Vec<Uuid> = samples.iter().map(|sample| sample.boot).collect();
-    let source: Vec<Option<&str>> = samples.iter().map(|sample| sample.status.used_source.map(source_name)).collect();
+    let source: Vec<Option<&str>> =
+        samples.iter().map(|sample| sample.status.used_source.map(source_name)).collect();
     let whole: Vec<Vec<Option<i64>>> =
         WHOLE.iter().map(|(_, get)| samples.iter().map(|sample| get(&sample.status)).collect()).collect();
     let real: Vec<Vec<Option<f64>>> =
@@ -88,6 +94,48 @@ pub(crate) async fn insert(client: &impl GenericClient, ids: &[i64], samples: &[
     parameters.extend(whole.iter().map(|column| column as &(dyn ToSql + Sync)));
     parameters.extend(real.iter().map(|column| column as &(dyn ToSql + Sync)));
     client.execute(INSERT.as_str(), &parameters).await
+}
+
+/// Notes the newest status of each component, so that its loss can be seen.
+pub(crate) async fn note_newest(
+    client: &impl GenericClient,
+    ids: &[i64],
+    samples: &[Sample],
+) -> Result<(), Error> {
+    if samples.is_empty() {
+        return Ok(());
+    }
+    let at: Vec<Timestamp> = samples.iter().map(|sample| sample.at).collect();
+    client
+        .execute(
+            "update fleet.components c set status_until = t.at
+               from (select id, max(at) as at from unnest($1::bigint[], $2::timestamptz[]) as t (id, at) group by id) t
+              where c.component_id = t.id and (c.status_until is null or c.status_until < t.at)",
+            &[&ids, &at],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Whether a component of this node had status and has none any more. Then what was acknowledged is forgotten, so that
+/// everything is read again.
+pub(crate) async fn forget_what_is_gone(client: &impl GenericClient, node: Uuid) -> Result<bool, Error> {
+    // One probe of the index a component: the scalar subquery keeps the planner from reading the whole series.
+    let row = client
+        .query_one(
+            "with bereft as (
+                update fleet.components c set status_until = null
+                  from fleet.units u
+                 where u.unit_id = c.unit_id and u.node_id = $1 and c.status_until is not null and c.gone_at is null
+                   and (select s.at from fleet.status s where s.component_id = c.component_id order by s.at desc limit 1) is null
+                returning 1),
+             forgotten as (
+                delete from fleet.acknowledged_ranges where node_id = $1 and exists (select from bereft))
+             select exists (select from bereft)",
+            &[&node],
+        )
+        .await?;
+    Ok(row.get(0))
 }
 
 #[cfg(test)]

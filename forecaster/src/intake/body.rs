@@ -76,7 +76,7 @@ mod tests {
         for (text, field) in [
             ("{}", "body"),
             ("", "body"),
-            ("[[[[", "body"),
+            ("[[[[", "[0]"),
             (r#"{"answer": 5}"#, "answer"),
             (r#"{"answer": {"protocol": -1}}"#, "answer"),
         ] {

@@ -6,9 +6,10 @@ use headroom_core::exchange::{Answer, Batch};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::examine::{examine_answer, examine_batch};
+use super::examine::{examine_answer, examine_batch, examine_text, sort_out};
 use super::problem::IntakeProblem;
-use crate::database::{nodes, series, units};
+use crate::database::lives::{self, Life};
+use crate::database::{nodes, ranges, series, units};
 use crate::hub::Hub;
 
 /// What was committed.
@@ -28,36 +29,67 @@ pub(crate) async fn commit(
     now: Timestamp,
 ) -> Result<Committed, IntakeProblem> {
     examine_answer(answer)?;
-    let (store, range) = (batch.store, batch.range);
-    let examined = examine_batch(answer, batch, now, hub.settings().intake_future_max)?;
-    let node = answer.description.node;
+    examine_batch(answer, &batch)?;
+    let (node, store, range) = (answer.description.node, batch.store, batch.range);
 
     let mut client = hub.pool().get().await?;
     let transaction = client.transaction().await?;
+    let tx: &tokio_postgres::Transaction<'_> = &transaction;
     // The row of the node is locked: two writers for one node take turns, and deadlock never.
-    let digest = digest(answer);
-    let known = nodes::seen(&transaction, answer, now).await?;
-    if known.as_deref() != Some(digest.as_slice()) {
-        units::describe(&transaction, answer, now).await?;
-        nodes::described(&transaction, node, &digest).await?;
+    let known = nodes::seen(tx, answer, now).await?;
+    if let Some(what) = fork(tx, answer, now).await? {
+        transaction.commit().await?;
+        return Err(IntakeProblem::Forked(what));
     }
-    let ids: HashMap<String, i64> = units::component_ids(&transaction, node).await?;
-    let components: Vec<i64> = examined
-        .taken
-        .iter()
-        .map(|sample| {
-            ids.get(&sample.component.0).copied().ok_or_else(|| {
-                IntakeProblem::Internal(anyhow::anyhow!("component {:?} was not written", sample.component.0))
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    let rows = series::insert(&transaction, &components, &examined.taken).await?;
-    nodes::set_aside(&transaction, node, store, &examined.set_aside, now).await?;
+    let digest = digest(answer);
+    if known.as_deref() != Some(digest.as_slice()) {
+        examine_text(answer)?;
+        units::describe(tx, answer, now).await?;
+        nodes::described(tx, node, &digest).await?;
+    }
+    // Those that are gone too: samples of a drive that was pulled out while the hub was away still count.
+    let ids: HashMap<String, i64> = units::component_ids(tx, node).await?;
+    let sorted =
+        sort_out(batch.samples, &|key| ids.contains_key(&key.0), now, hub.settings().intake_future_max);
+    let components: Vec<i64> =
+        sorted.taken.iter().filter_map(|sample| ids.get(&sample.component.0).copied()).collect();
+    let rows = series::insert(tx, &components, &sorted.taken).await?;
+    series::note_newest(tx, &components, &sorted.taken).await?;
+    for aside in &sorted.set_aside {
+        let reason = format!("{}: {}", aside.code, aside.sentence);
+        ranges::set_aside(tx, node, store, &aside.sample, &reason, now).await?;
+    }
     if let Some(range) = range {
-        nodes::acknowledge(&transaction, node, store, range, now).await?;
+        ranges::acknowledge(tx, node, store, range, now).await?;
     }
     transaction.commit().await?;
-    Ok(Committed { rows, set_aside: examined.set_aside.len() as u64 })
+    Ok(Committed { rows, set_aside: sorted.set_aside.len() as u64 })
+}
+
+/// What says that two copies of this node speak, if anything does or did.
+async fn fork(
+    transaction: &tokio_postgres::Transaction<'_>,
+    answer: &Answer,
+    now: Timestamp,
+) -> Result<Option<String>, IntakeProblem> {
+    let node = answer.description.node;
+    if let Some(what) = lives::fork(transaction, node).await? {
+        return Ok(Some(what));
+    }
+    let Some(newest) = answer.status.iter().max_by_key(|sample| sample.sequence) else { return Ok(None) };
+    let life = Life {
+        node,
+        store: answer.description.store,
+        boot: newest.boot,
+        sequence: newest.sequence,
+        answered_at: answer.answered_at,
+    };
+    let wrong = lives::note(transaction, &life, now).await?;
+    if let Some(what) = &wrong {
+        tracing::warn!(%node, "two copies of a node speak: {what}");
+        lives::mark(transaction, node, what, now).await?;
+    }
+    Ok(wrong)
 }
 
 /// What changes when the description of units, users or absences does; the status and the clock do not count.

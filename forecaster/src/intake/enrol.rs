@@ -30,11 +30,12 @@ pub(crate) async fn enrol(
     let mut client = hub.pool().get().await?;
     let transaction = client.transaction().await?;
     // Used up in the same transaction in which the node is written: a crash in between uses nothing up.
-    let Some(customer) = nodes::use_token(&transaction, &secret_hash(&request.secret), request.node, now).await?
-    else {
+    let tx: &tokio_postgres::Transaction<'_> = &transaction;
+    let Some(customer) = nodes::use_token(tx, &secret_hash(&request.secret), request.node, now).await? else {
         tracing::warn!(address = %peer.address, node = %request.node, "refused an enrolment: no such token");
         return Err(IntakeProblem::Forbidden(
-            "this token is unknown, used or older than an hour: make a new one with `headroom node token`".to_owned(),
+            "this token is unknown, used or older than an hour: make a new one with `headroom node token`"
+                .to_owned(),
         ));
     };
     let issued = sign(&hub, &request, now)?;
@@ -45,7 +46,13 @@ pub(crate) async fn enrol(
         serial: &issued.serial,
         not_after: issued.not_after,
     };
-    nodes::enrol(&transaction, &enrolled, now).await?;
+    if !nodes::enrol(tx, &enrolled, now).await? {
+        tracing::warn!(address = %peer.address, node = %request.node, "refused an enrolment: another customer's node");
+        return Err(IntakeProblem::Forbidden(
+            "this node belongs to another customer than the token: make one with `headroom node token --customer`"
+                .to_owned(),
+        ));
+    }
     transaction.commit().await?;
     tracing::info!(address = %peer.address, node = %request.node, "enrolled a node");
     Ok(Json(grant(&hub, issued)))
@@ -61,7 +68,10 @@ pub(crate) async fn renew(
     let node = super::authenticated(&hub, &peer).await?;
     let request: Request = body::json(&headers, body, REQUEST_BYTES_MAX).await?;
     if request.node != node {
-        return Err(IntakeProblem::invalid("node", format!("is {}, but the certificate is of {node}", request.node)));
+        return Err(IntakeProblem::invalid(
+            "node",
+            format!("is {}, but the certificate is of {node}", request.node),
+        ));
     }
     let now = Timestamp::now();
     let issued = sign(&hub, &request, now)?;
@@ -73,7 +83,8 @@ pub(crate) async fn renew(
         serial: &issued.serial,
         not_after: issued.not_after,
     };
-    nodes::enrol(&**client, &renewed, now).await?;
+    let shown = peer.certificate.as_ref().map_or("", |(_, serial)| serial);
+    nodes::renew(&**client, &renewed, shown).await?;
     tracing::info!(address = %peer.address, %node, "renewed a node's certificate");
     Ok(Json(grant(&hub, issued)))
 }

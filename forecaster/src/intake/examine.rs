@@ -1,7 +1,7 @@
 //! Looks at what a node sent before anything is written. A batch that contradicts itself is refused whole, with the
 //! field named; a single sample that cannot be is set aside with its reason, and the others are taken.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use headroom_core::exchange::{Answer, Batch, PROTOCOL_VERSION, SequenceRange};
@@ -12,6 +12,10 @@ use super::problem::IntakeProblem;
 
 /// Longest name of a component or unit, characters.
 const KEY_CHARACTERS_MAX: usize = 400;
+/// Longest text in a description, bytes: real ones have a few dozen.
+const TEXT_BYTES_MAX: usize = 4_000;
+/// Longest value of identity evidence and name of a figure, characters.
+const NAME_CHARACTERS_MAX: usize = 400;
 /// Most components that one node has.
 const COMPONENTS_MAX: usize = 20_000;
 /// No storage reported its status before this moment: 2000-01-01.
@@ -28,9 +32,9 @@ pub(crate) struct SetAside {
     pub(crate) sentence: String,
 }
 
-/// A batch, examined.
+/// Samples, sorted out.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Examined {
+pub(crate) struct SortedOut {
     /// Samples to write.
     pub(crate) taken: Vec<Sample>,
     /// Samples that are set aside.
@@ -42,7 +46,10 @@ pub(crate) fn examine_answer(answer: &Answer) -> Result<(), IntakeProblem> {
     if answer.protocol > PROTOCOL_VERSION {
         return Err(IntakeProblem::invalid(
             "answer.protocol",
-            format!("{} is newer than this hub understands ({PROTOCOL_VERSION}): upgrade the hub", answer.protocol),
+            format!(
+                "{} is newer than this hub understands ({PROTOCOL_VERSION}): upgrade the hub",
+                answer.protocol
+            ),
         ));
     }
     let count: usize = answer.units.iter().map(|unit| unit.components.len()).sum();
@@ -57,13 +64,23 @@ pub(crate) fn examine_answer(answer: &Answer) -> Result<(), IntakeProblem> {
     for (u, unit) in answer.units.iter().enumerate() {
         examine_key(&unit.key, || format!("answer.units[{u}].key"))?;
         if !units.insert(&unit.key) {
-            return Err(IntakeProblem::invalid(format!("answer.units[{u}].key"), "names a unit a second time"));
+            return Err(IntakeProblem::invalid(
+                format!("answer.units[{u}].key"),
+                "names a unit a second time",
+            ));
+        }
+        for (e, evidence) in unit.identity.iter().enumerate() {
+            examine_name(&evidence.value, || format!("answer.units[{u}].identity[{e}].value"))?;
         }
         for (c, component) in unit.components.iter().enumerate() {
             let field = || format!("answer.units[{u}].components[{c}].key");
             examine_key(&component.key, field)?;
             if !components.insert(&component.key) {
                 return Err(IntakeProblem::invalid(field(), "names a component a second time"));
+            }
+            for (e, evidence) in component.identity.iter().enumerate() {
+                let field = || format!("answer.units[{u}].components[{c}].identity[{e}].value");
+                examine_name(&evidence.value, field)?;
             }
             if component.specs.capacity_bytes.is_some_and(|bytes| i64::try_from(bytes.0).is_err()) {
                 return Err(IntakeProblem::invalid(
@@ -73,12 +90,27 @@ pub(crate) fn examine_answer(answer: &Answer) -> Result<(), IntakeProblem> {
             }
         }
     }
+    for (a, absence) in answer.absences.iter().enumerate() {
+        if absence.field.0.trim().is_empty() {
+            return Err(IntakeProblem::invalid(format!("answer.absences[{a}].field"), "is empty"));
+        }
+        examine_name(&absence.field.0, || format!("answer.absences[{a}].field"))?;
+    }
+    Ok(())
+}
+
+fn examine_name(text: &str, field: impl Fn() -> String) -> Result<(), IntakeProblem> {
+    let length = text.chars().count();
+    if length > NAME_CHARACTERS_MAX {
+        let reason = format!("has {length} characters; up to {NAME_CHARACTERS_MAX} are allowed");
+        return Err(IntakeProblem::invalid(field(), reason));
+    }
     Ok(())
 }
 
 fn examine_key(key: &ComponentKey, field: impl Fn() -> String) -> Result<(), IntakeProblem> {
     let length = key.0.chars().count();
-    if length == 0 || length > KEY_CHARACTERS_MAX {
+    if key.0.trim().is_empty() || length > KEY_CHARACTERS_MAX {
         return Err(IntakeProblem::invalid(
             field(),
             format!("has {length} characters; 1 to {KEY_CHARACTERS_MAX} are allowed"),
@@ -90,46 +122,82 @@ fn examine_key(key: &ComponentKey, field: impl Fn() -> String) -> Result<(), Int
     Ok(())
 }
 
-/// Examines a batch of a node that answered `answer`. `now` is the hub's clock.
-pub(crate) fn examine_batch(
-    answer: &Answer,
-    batch: Batch,
-    now: Timestamp,
-    future_max: Duration,
-) -> Result<Examined, IntakeProblem> {
+/// Refuses text that PostgreSQL cannot hold or no storage would tell, wherever it stands in the description.
+pub(crate) fn examine_text(answer: &Answer) -> Result<(), IntakeProblem> {
+    for (name, told) in [
+        ("answer.user", serde_json::to_value(&answer.user)),
+        ("answer.units", serde_json::to_value(&answer.units)),
+        ("answer.absences", serde_json::to_value(&answer.absences)),
+    ] {
+        let told = told.map_err(|error| IntakeProblem::invalid(name, error.to_string()))?;
+        examine_value(name, &told)?;
+    }
+    Ok(())
+}
+
+fn examine_value(path: &str, told: &serde_json::Value) -> Result<(), IntakeProblem> {
+    match told {
+        serde_json::Value::String(text) if text.contains('\0') => {
+            Err(IntakeProblem::invalid(path, "contains the character NUL"))
+        }
+        serde_json::Value::String(text) if text.len() > TEXT_BYTES_MAX => Err(IntakeProblem::invalid(
+            path,
+            format!("has {} bytes; up to {TEXT_BYTES_MAX} are allowed", text.len()),
+        )),
+        serde_json::Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, item)| examine_value(&format!("{path}[{index}]"), item)),
+        serde_json::Value::Object(fields) => {
+            fields.iter().try_for_each(|(name, field)| examine_value(&format!("{path}.{name}"), field))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a batch that contradicts itself or the answer that it comes with.
+pub(crate) fn examine_batch(answer: &Answer, batch: &Batch) -> Result<(), IntakeProblem> {
     let node = answer.description.node;
     if batch.node != node {
-        return Err(IntakeProblem::invalid("batch.node", format!("is {}, but the answer is of {node}", batch.node)));
+        return Err(IntakeProblem::invalid(
+            "batch.node",
+            format!("is {}, but the answer is of {node}", batch.node),
+        ));
     }
     if batch.store != answer.description.store {
         return Err(IntakeProblem::invalid("batch.store", "is not the store that the answer names"));
     }
-    let Some(range) = batch.range else {
-        return if batch.samples.is_empty() && batch.gaps.is_empty() {
-            Ok(Examined::default())
-        } else {
-            Err(IntakeProblem::invalid("batch.range", "is missing, though there are samples or gaps"))
-        };
-    };
-    examine_coverage(range, &batch)?;
-    let known: BTreeSet<&ComponentKey> =
-        answer.units.iter().flat_map(|unit| &unit.components).map(|component| &component.key).collect();
+    match batch.range {
+        Some(range) => examine_coverage(range, batch),
+        None if batch.samples.is_empty() && batch.gaps.is_empty() => Ok(()),
+        None => Err(IntakeProblem::invalid("batch.range", "is missing, though there are samples or gaps")),
+    }
+}
+
+/// Parts the samples that can be from those that cannot. `now` is the hub's clock.
+pub(crate) fn sort_out(
+    samples: Vec<Sample>,
+    is_known: &dyn Fn(&ComponentKey) -> bool,
+    now: Timestamp,
+    future_max: Duration,
+) -> SortedOut {
     let latest = now
         .checked_add(SignedDuration::try_from(future_max).unwrap_or(SignedDuration::ZERO))
         .unwrap_or(Timestamp::MAX);
-    let mut examined = Examined::default();
-    for sample in batch.samples {
-        let refusal = if known.contains(&sample.component) {
+    let mut sorted = SortedOut::default();
+    for sample in samples {
+        let refusal = if is_known(&sample.component) {
             refusal(&sample, latest)
         } else {
-            Some(("unknown_component", format!("The node does not describe a component {:?}.", sample.component.0)))
+            let key: String = sample.component.0.chars().take(100).collect();
+            Some(("unknown_component", format!("The node never described a component {key:?}.")))
         };
         match refusal {
-            None => examined.taken.push(sample),
-            Some((code, sentence)) => examined.set_aside.push(SetAside { sample, code, sentence }),
+            None => sorted.taken.push(sample),
+            Some((code, sentence)) => sorted.set_aside.push(SetAside { sample, code, sentence }),
         }
     }
-    Ok(examined)
+    sorted
 }
 
 /// Every sequence number of the range must be in exactly one of samples and gaps: an acknowledged number that was
@@ -163,7 +231,10 @@ fn examine_coverage(range: SequenceRange, batch: &Batch) -> Result<(), IntakePro
             Some((index, sample)) => {
                 return Err(IntakeProblem::invalid(
                     format!("batch.samples[{index}].sequence"),
-                    format!("is {} where {wanted} is expected: samples and gaps must fill the range in order", sample.sequence),
+                    format!(
+                        "is {} where {wanted} is expected: samples and gaps must fill the range in order",
+                        sample.sequence
+                    ),
                 ));
             }
             None => {
@@ -177,7 +248,7 @@ fn examine_coverage(range: SequenceRange, batch: &Batch) -> Result<(), IntakePro
     if let Some((index, sample)) = samples.peek() {
         return Err(IntakeProblem::invalid(
             format!("batch.samples[{index}].sequence"),
-            format!("{} lies outside the batch's range", sample.sequence),
+            format!("{} lies outside the batch's range or in one of its gaps", sample.sequence),
         ));
     }
     if let Some((index, _)) = gaps.peek() {
@@ -192,7 +263,10 @@ fn refusal(sample: &Sample, latest: Timestamp) -> Option<(&'static str, String)>
         return Some(("future", format!("{} lies in the future of the hub's clock.", sample.at)));
     }
     if sample.at.as_second() < EARLIEST_SECOND {
-        return Some(("past", format!("{} lies before the year 2000: the node's clock was not set.", sample.at)));
+        return Some((
+            "past",
+            format!("{} lies before the year 2000: the node's clock was not set.", sample.at),
+        ));
     }
     impossible(&sample.status).map(|sentence| ("impossible", sentence))
 }
@@ -226,13 +300,19 @@ fn impossible(status: &Status) -> Option<String> {
             .filter(|value| !value.is_finite() || *value < 0.0 || *value > most)
             .map(|value| format!("{name} is {value}, which lies outside 0 to {most}."))
     };
-    if let Some(sentence) =
-        ratio("utilisation", status.utilisation, 1.0).or_else(|| ratio("queue_depth", status.queue_depth, 1e9))
+    if let Some(sentence) = ratio("utilisation", status.utilisation, 1.0)
+        .or_else(|| ratio("queue_depth", status.queue_depth, 1e9))
     {
         return Some(sentence);
     }
     if let Some(percent) = status.spare_percent.filter(|percent| *percent > 100) {
         return Some(format!("spare_percent is {percent}, more than 100."));
+    }
+    if let Some(percent) = status.endurance_used_percent.filter(|percent| *percent > 255) {
+        return Some(format!("endurance_used_percent is {percent}, more than 255."));
+    }
+    if let Some(celsius) = status.temperature_celsius.filter(|celsius| !(-100..=300).contains(celsius)) {
+        return Some(format!("temperature_celsius is {celsius}, which lies outside -100 to 300."));
     }
     None
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{examine_answer, examine_batch};
+use super::{examine_answer, examine_batch, examine_text, sort_out};
 
 const NODE: Uuid = Uuid::from_u128(1);
 const STORE: Uuid = Uuid::from_u128(2);
@@ -79,9 +79,10 @@ fn batch(first: u64, last: u64, samples: &[u64], gaps: &[(u64, u64)]) -> Batch {
 #[test]
 fn samples_and_gaps_that_fill_the_range_are_taken() {
     let batch = batch(3, 9, &[3, 6, 7], &[(4, 5), (8, 9)]);
-    let examined = examine_batch(&answer(), batch, now(), FUTURE).expect("taken");
-    assert_eq!(examined.taken.len(), 3);
-    assert!(examined.set_aside.is_empty());
+    examine_batch(&answer(), &batch).expect("sound");
+    let sorted = sort_out(batch.samples, &|_| true, now(), FUTURE);
+    assert_eq!(sorted.taken.len(), 3);
+    assert!(sorted.set_aside.is_empty());
 }
 
 #[test]
@@ -92,36 +93,42 @@ fn a_number_that_would_be_acknowledged_unseen_is_refused_with_its_field() {
         (batch(3, 4, &[3, 4, 5], &[]), "batch.samples[2].sequence"),
         (batch(3, 4, &[3, 4], &[(9, 9)]), "batch.gaps[0]"),
         (batch(3, 6, &[3], &[(4, 9)]), "batch.gaps[0]"),
-        (batch(3, 6, &[3, 4], &[(4, 6)]), "batch.gaps[0]"),
+        (batch(3, 6, &[3, 4], &[(4, 6)]), "batch.samples[1].sequence"),
         (batch(6, 3, &[], &[]), "batch.range"),
         (batch(0, u64::MAX, &[], &[(0, u64::MAX)]), "batch.range"),
         (Batch { range: None, ..batch(1, 1, &[1], &[]) }, "batch.range"),
         (Batch { node: Uuid::nil(), ..batch(1, 1, &[1], &[]) }, "batch.node"),
         (Batch { store: Uuid::nil(), ..batch(1, 1, &[1], &[]) }, "batch.store"),
     ] {
-        let error = examine_batch(&answer(), batch.clone(), now(), FUTURE).expect_err(field).to_string();
+        let error = examine_batch(&answer(), &batch).expect_err(field).to_string();
         assert!(error.starts_with(field), "{error} for {batch:?}");
     }
 }
 
 #[test]
 fn one_impossible_sample_does_not_poison_the_others() {
-    let mut batch = batch(1, 6, &[1, 2, 3, 4, 5, 6], &[]);
+    let mut batch = batch(1, 8, &[1, 2, 3, 4, 5, 6, 7, 8], &[]);
     batch.samples[0].at = now() + SignedDuration::from_hours(1);
     batch.samples[1].at = Timestamp::UNIX_EPOCH;
     batch.samples[2].status.utilisation = Some(1.5);
     batch.samples[3].component = ComponentKey("elsewhere".to_owned());
     batch.samples[4].status.used_bytes = Some(Bytes(u64::MAX));
-    let examined = examine_batch(&answer(), batch, now(), FUTURE).expect("taken");
-    assert_eq!(examined.taken.iter().map(|sample| sample.sequence).collect::<Vec<_>>(), [6]);
-    let codes: Vec<_> = examined.set_aside.iter().map(|aside| aside.code).collect();
-    assert_eq!(codes, ["future", "past", "impossible", "unknown_component", "impossible"]);
+    batch.samples[5].status.temperature_celsius = Some(-274);
+    batch.samples[6].status.endurance_used_percent = Some(256);
+    let sorted = sort_out(batch.samples, &|key| key.0 == "root", now(), FUTURE);
+    assert_eq!(sorted.taken.iter().map(|sample| sample.sequence).collect::<Vec<_>>(), [8]);
+    let codes: Vec<_> = sorted.set_aside.iter().map(|aside| aside.code).collect();
+    assert_eq!(
+        codes,
+        ["future", "past", "impossible", "unknown_component", "impossible", "impossible", "impossible"]
+    );
 }
 
 #[test]
 fn an_answer_that_contradicts_itself_is_refused_with_its_field() {
     let mut twice = answer();
-    twice.units[0].components.push(twice.units[0].components[0].clone());
+    let again = twice.units[0].components[0].clone();
+    twice.units[0].components.push(again);
     let mut newer = answer();
     newer.protocol = 99;
     let mut empty = answer();
@@ -140,6 +147,19 @@ fn an_answer_that_contradicts_itself_is_refused_with_its_field() {
     assert!(examine_answer(&answer()).is_ok());
 }
 
+#[test]
+fn text_that_cannot_be_kept_is_refused_with_its_field() {
+    let mut nul = answer();
+    nul.units[0].components[0].specs.model = Some("A\0B".to_owned());
+    let error = examine_text(&nul).expect_err("refused").to_string();
+    assert!(error.starts_with("answer.units[0].components[0].specs.model"), "{error}");
+    let mut long = answer();
+    long.user.organisation = "x".repeat(5_000);
+    let error = examine_text(&long).expect_err("refused").to_string();
+    assert!(error.starts_with("answer.user.organisation"), "{error}");
+    assert!(examine_text(&answer()).is_ok());
+}
+
 proptest! {
     #[test]
     fn any_batch_is_taken_or_refused_and_what_is_taken_covers_the_range(
@@ -148,13 +168,14 @@ proptest! {
         gaps in proptest::collection::vec((0_u64..40, 0_u64..40), 0..4),
     ) {
         let last = first + length;
-        if let Ok(examined) = examine_batch(&answer(), batch(first, last, &samples, &gaps), now(), FUTURE) {
+        let batch = batch(first, last, &samples, &gaps);
+        if examine_batch(&answer(), &batch).is_ok() {
             for wanted in first..=last {
-                let taken = examined.taken.iter().filter(|sample| sample.sequence == wanted).count();
+                let taken = batch.samples.iter().filter(|sample| sample.sequence == wanted).count();
                 let gone = gaps.iter().filter(|(a, b)| (*a..=*b).contains(&wanted)).count();
                 prop_assert_eq!(taken + gone, 1, "{}", wanted);
             }
-            prop_assert_eq!(examined.taken.len(), samples.len());
+            prop_assert_eq!(batch.samples.len(), samples.len());
         }
     }
 }

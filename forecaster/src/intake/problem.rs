@@ -22,6 +22,11 @@ pub(crate) enum IntakeProblem {
     /// There is nothing at this path.
     #[error("the intake has /v1/enrol, /v1/renew and /v1/push, each by POST")]
     NoSuchPage,
+    /// Two copies of the node speak.
+    #[error(
+        "two copies of this node seem to speak: {0}; nothing is taken until a person has it enrolled again with a new token"
+    )]
+    Forked(String),
     /// Larger than the hub reads.
     #[error("the body has more than {0} bytes: send fewer samples at once")]
     TooLarge(usize),
@@ -43,6 +48,7 @@ impl IntakeProblem {
         match self {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Forked(_) => StatusCode::CONFLICT,
             Self::NoSuchPage => StatusCode::NOT_FOUND,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_core::exchange::{Acknowledgement, Batch, SequenceRange};
+use headroom_core::exchange::{Acknowledgement, Answer, Batch, SequenceRange};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::commit::commit;
 use super::ranges::{FIRST_SEQUENCE, holes};
-use crate::database::{nodes, series};
+use crate::database::{nodes, ranges, series};
 use crate::hub::Hub;
 
 /// How often the list of nodes is read.
@@ -148,9 +148,11 @@ pub(crate) async fn read(hub: &Hub, node: Uuid, address: &str) -> anyhow::Result
         answer.description.node
     );
     let store = answer.description.store;
-    let mut reading =
-        Reading { interval_seconds: answer.description.interval_seconds, ..Reading::default() };
-    if series::forget_what_is_gone(hub, node).await? {
+    let mut reading = Reading { interval_seconds: answer.description.interval_seconds, ..Reading::default() };
+    let client = hub.pool().get().await?;
+    let is_bereft = series::forget_what_is_gone(&**client, node).await?;
+    drop(client);
+    if is_bereft {
         tracing::warn!(%node, "rows of this node are gone: everything is read again");
     }
     let mut highest = 0;
@@ -174,34 +176,37 @@ pub(crate) async fn read(hub: &Hub, node: Uuid, address: &str) -> anyhow::Result
 /// Reads everything that a node holds again, whatever was acknowledged. Rows that are there stay as they are.
 pub(crate) async fn read_again(hub: &Hub, node: Uuid, address: &str) -> anyhow::Result<Reading> {
     let client = hub.pool().get().await?;
-    nodes::forget_acknowledged(&**client, node).await?;
+    ranges::forget(&**client, node).await?;
     drop(client);
     read(hub, node, address).await
 }
 
-async fn take(
-    hub: &Hub,
-    answer: &headroom_core::exchange::Answer,
-    batch: Batch,
-    reading: &mut Reading,
-) -> anyhow::Result<()> {
+async fn take(hub: &Hub, answer: &Answer, batch: Batch, reading: &mut Reading) -> anyhow::Result<()> {
     let committed = commit(hub, answer, batch, Timestamp::now()).await?;
     reading.rows += committed.rows;
     reading.set_aside += committed.set_aside;
     Ok(())
 }
 
+async fn note_gap(hub: &Hub, answer: &Answer, gone: SequenceRange) -> anyhow::Result<()> {
+    let mut client = hub.pool().get().await?;
+    let transaction = client.transaction().await?;
+    let (node, store) = (answer.description.node, answer.description.store);
+    ranges::note_gap(&*transaction, node, store, gone, Timestamp::now()).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// Reads what the node holds acknowledged but this hub lacks: after the hub lost rows, or was set up anew.
 async fn backfill(
     hub: &Hub,
-    answer: &headroom_core::exchange::Answer,
+    answer: &Answer,
     terminal: &mut crate::terminal::NodeClient,
     highest: u64,
     reading: &mut Reading,
 ) -> anyhow::Result<()> {
     let (node, store) = (answer.description.node, answer.description.store);
     let client = hub.pool().get().await?;
-    let have = nodes::acknowledged(&**client, node, store).await?;
+    let have = ranges::acknowledged(&**client, node, store).await?;
     drop(client);
     let newest_told = answer.status.iter().map(|sample| sample.sequence).max().unwrap_or(0);
     let last = have.iter().map(|range| range.last).max().unwrap_or(0).max(highest).max(newest_told);
@@ -216,14 +221,14 @@ async fn backfill(
             let batch = terminal.after(after, most).await?;
             let Some(range) = batch.range else {
                 // The node has nothing above: the rest of the hole is gone for good.
-                nodes::note_gap(hub, node, store, SequenceRange { first: after + 1, last: hole.last }).await?;
+                note_gap(hub, answer, SequenceRange { first: after + 1, last: hole.last }).await?;
                 break;
             };
             anyhow::ensure!(range.first > after, "the node answered with samples that were not asked for");
             if range.first > after + 1 {
                 // Older than what the node still has.
                 let gone = SequenceRange { first: after + 1, last: (range.first - 1).min(hole.last) };
-                nodes::note_gap(hub, node, store, gone).await?;
+                note_gap(hub, answer, gone).await?;
             }
             after = range.last;
             take(hub, answer, batch, reading).await?;

@@ -79,14 +79,14 @@ async fn register(hub: &Hub) -> anyhow::Result<()> {
     for job in JOBS {
         let schedule = (job.schedule)(hub.settings()).as_str().to_owned();
         // A job that never ran is due at once: a fresh installation shows its first forecasts without waiting an hour.
-        jobs::register(&client, job.name, job.about, &schedule, now).await?;
+        jobs::register(&**client, job.name, job.about, &schedule, now).await?;
     }
     Ok(())
 }
 
 async fn due(hub: &Hub) -> anyhow::Result<Vec<&'static Job>> {
     let client = hub.pool().get().await?;
-    let names = jobs::due(&client, Timestamp::now()).await?;
+    let names = jobs::due(&**client, Timestamp::now()).await?;
     Ok(JOBS.iter().filter(|job| names.iter().any(|name| name == job.name)).collect())
 }
 
@@ -94,11 +94,11 @@ async fn due(hub: &Hub) -> anyhow::Result<Vec<&'static Job>> {
 /// dies lets go of it.
 async fn attempt(hub: &Hub, job: &'static Job, only_if_due: bool) -> anyhow::Result<Outcome> {
     let client = hub.pool().get().await?;
-    if !jobs::lock(&client, job.name).await? {
+    if !jobs::lock(&**client, job.name).await? {
         return Ok(Outcome::Busy);
     }
     let outcome = locked(hub, &client, job, only_if_due).await;
-    if let Err(error) = jobs::unlock(&client, job.name).await {
+    if let Err(error) = jobs::unlock(&**client, job.name).await {
         tracing::debug!(%error, job = job.name, "the connection that held a job's lock is gone, and the lock with it");
         // Never back into the pool: it might still hold the lock.
         drop(Object::take(client));
@@ -108,7 +108,7 @@ async fn attempt(hub: &Hub, job: &'static Job, only_if_due: bool) -> anyhow::Res
 
 async fn locked(
     hub: &Hub,
-    client: &Object,
+    client: &tokio_postgres::Client,
     job: &'static Job,
     only_if_due: bool,
 ) -> anyhow::Result<Outcome> {
@@ -139,7 +139,11 @@ async fn locked(
             let detail = format!("{error:#}");
             jobs::failed(client, job.name, run, ended, &detail, again.min(next), parked).await?;
             if parked {
-                tracing::error!(job = job.name, error = detail, "a job is parked after {failures} failures in a row");
+                tracing::error!(
+                    job = job.name,
+                    error = detail,
+                    "a job is parked after {failures} failures in a row"
+                );
             }
             Err(error)
         }
