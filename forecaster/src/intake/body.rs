@@ -78,7 +78,7 @@ mod tests {
             ("", "body"),
             ("[[[[", "[0]"),
             (r#"{"answer": 5}"#, "answer"),
-            (r#"{"answer": {"protocol": -1}}"#, "answer"),
+            (r#"{"answer": {"protocol": -1}}"#, "answer.protocol"),
         ] {
             let error = parse::<Push>(text.as_bytes()).expect_err(text);
             assert!(matches!(&error, IntakeProblem::Invalid { field: named, .. } if named == field), "{error}");
