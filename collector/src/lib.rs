@@ -12,6 +12,8 @@
 //! | [`owner`] | whose unit it is and what may leave |
 //! | [`credentials`] | who this node is and whom it trusts |
 //! | [`node`] | the running node: what its parts share, and what is told |
+//! | [`reader`] | the privileged part, a process of its own |
+//! | [`forecast`] | when it runs out, from the own store |
 //! | [`serve`] | the read API over TLS with mutual authentication |
 //! | [`deliver`] | push to a hub that may not connect to this node |
 //! | [`durable`] | files that are there as a whole or not at all |
@@ -24,10 +26,12 @@ pub mod decode;
 pub mod deliver;
 pub mod durable;
 pub mod failure;
+pub mod forecast;
 pub mod measure;
 pub mod node;
 pub mod owner;
 pub mod probe;
+pub mod reader;
 pub mod serve;
 pub mod store;
 pub mod transport;

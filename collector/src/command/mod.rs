@@ -1,10 +1,15 @@
 //! The command line: one file a subcommand. Exit codes are those of sysexits.h (see [`crate::failure`]).
 
+mod bundle;
 mod config;
 pub mod decode;
+mod doctor;
 mod enrol;
+mod forecast;
 mod preview;
+mod reader;
 mod run;
+mod store;
 mod user;
 
 use std::collections::BTreeMap;
@@ -43,6 +48,16 @@ enum Subcommands {
     Preview(preview::Args),
     /// Whose unit it is and what may leave: show, set, grant, withdraw
     User(user::Args),
+    /// When what this node watches runs out, from its own store
+    Forecast(forecast::Args),
+    /// What this node sees here, what it cannot read, and what would change that
+    Doctor(doctor::Args),
+    /// The node's own store: check, export, quarantine
+    Store(store::Args),
+    /// Carry what was measured to the hub as a signed file, where there is no network
+    Bundle(bundle::Args),
+    /// Look at devices for the node: the privileged part, a process of its own without a network
+    Reader(reader::Args),
     /// Print every setting with its value and where it came from
     Config(config::Args),
     /// What the decoders make of captures: one line of JSON a file
@@ -100,17 +115,22 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     }
     let merged = merge(line.config.as_deref(), &std::env::vars().collect(), &flags(matches))?;
     let settings = Settings::of(&merged)?;
-    start_log(&settings, matches!(line.command, Subcommands::Run(_)))?;
+    start_log(&settings, matches!(line.command, Subcommands::Run(_) | Subcommands::Reader(_)))?;
     let context = Context { merged, settings };
-    match line.command {
+    let done = match line.command {
+        Subcommands::Forecast(args) => return forecast::run(&context, &args),
+        Subcommands::Doctor(args) => return doctor::run(&context, &args),
+        Subcommands::Store(args) => return store::run(&context, &args),
+        Subcommands::Decode(args) => return Ok(decode::run(&args)),
         Subcommands::Run(args) => run::run(&context, &args),
+        Subcommands::Reader(args) => reader::run(&context, &args),
         Subcommands::Enrol(args) => enrol::run(&context, &args),
         Subcommands::Preview(args) => preview::run(&context, &args),
         Subcommands::User(args) => user::run(&context, args),
+        Subcommands::Bundle(args) => bundle::run(&context, &args),
         Subcommands::Config(args) => config::run(&context, &args),
-        Subcommands::Decode(_) => Ok(()),
-    }
-    .map(|()| ExitCode::SUCCESS)
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The settings that were given as flags. A global flag stands in the matches of every level.

@@ -20,13 +20,13 @@ use crate::deliver::{push, renew};
 use crate::durable;
 use crate::failure::Failure;
 use crate::measure::clock::SystemClock;
-use crate::measure::round::Measurer;
+use crate::measure::round::{Measurer, Source};
 use crate::measure::worker::{self, Ask};
 use crate::node::Node;
-use crate::probe::survey::Prober;
-use crate::serve::{listener, routes};
+use crate::probe::survey::of_machine;
+use crate::reader::client::Reader;
+use crate::serve::{listener, metrics, routes};
 use crate::store::EntryKind;
-use crate::transport::{Linux, Transport};
 
 /// How often it is looked whether the credentials changed: an enrolment shall take hold at once.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -73,16 +73,15 @@ pub(crate) fn copied_sentence(copied: &Copied) -> String {
 
 /// What measures this machine.
 pub(crate) fn measurer(settings: &Settings, node: Uuid) -> Measurer {
-    let transport: Arc<dyn Transport> = Arc::new(Linux::default());
-    let prober = Prober::new(
-        Arc::clone(&transport),
-        settings.scope.clone(),
-        Duration::from_secs(u64::from(settings.patience_seconds)),
-        node,
-        settings.placement,
-        settings.peripheral_kind,
-    );
-    Measurer::new(prober, Arc::new(SystemClock), transport)
+    let (prober, transport) = of_machine(settings, node);
+    let source = match &settings.reader {
+        None => Source::Inside(prober),
+        Some(socket) => {
+            let patience = Duration::from_secs(u64::from(settings.patience_seconds));
+            Source::Reader(Reader::new(socket.clone(), node, patience))
+        }
+    };
+    Measurer::new(source, Arc::new(SystemClock), transport)
 }
 
 async fn serve(node: Arc<Node>) -> anyhow::Result<()> {
@@ -102,6 +101,18 @@ async fn serve(node: Arc<Node>) -> anyhow::Result<()> {
             // Whoever asks shall find something: the first round takes no longer than a device's patience.
             first_round(&node).await;
             listener::serve(node, listener, config, router, stopped).await;
+        });
+    }
+    if let Some(address) = node.settings().metrics_listen.clone() {
+        let listener = TcpListener::bind(&address).await.with_context(|| {
+            Failure::Unavailable(format!("cannot listen on {address}, which `metrics_listen` names"))
+        })?;
+        let (router, mut stopped) = (metrics::router(Arc::clone(&node)), stopped.clone());
+        parts.spawn(async move {
+            let stopped = async move { listener::stopped(&mut stopped).await };
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the metrics page ended");
+            }
         });
     }
     if node.settings().push {

@@ -53,6 +53,11 @@ pub const SETTINGS: &[Setting] = &[
         "address of a page for Prometheus, host:port, plain HTTP: keep it on loopback",
     ),
     setting("address", "none", "host:port at which the hub reaches the read API, where that is not listen"),
+    setting(
+        "reader",
+        "none",
+        "socket of a privileged reader (headroom-node reader); none measures in this process",
+    ),
     setting("hub", "none", "host:port of the hub's intake, for pushes and renewal; enrolment fills it in"),
     setting("push", "false", "whether to send to the hub, for sites that allow no inbound connection"),
     setting("labels", "false", "whether mount points and device names may leave this machine"),

@@ -39,6 +39,8 @@ pub struct Settings {
     pub metrics_listen: Option<String>,
     /// Address at which the hub reaches the read API.
     pub address: Option<String>,
+    /// Socket of the privileged reader.
+    pub reader: Option<PathBuf>,
     /// Address of the hub's intake.
     pub hub: Option<String>,
     /// Whether to send to the hub.
@@ -116,6 +118,14 @@ impl Reader<'_> {
         Ok(paths)
     }
 
+    fn socket(&self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+        match self.text(key).filter(|value| value != "none") {
+            Some(path) if path.starts_with('/') => Ok(Some(PathBuf::from(path))),
+            Some(_) => self.bad(key, "an absolute path is expected, or none"),
+            None => Ok(None),
+        }
+    }
+
     fn address(&self, key: &'static str) -> Result<Option<String>, ConfigError> {
         let Some(value) = self.text(key).filter(|value| value != "none") else { return Ok(None) };
         let whole = value
@@ -160,6 +170,7 @@ impl Settings {
             listen: read.address("listen")?,
             metrics_listen: read.address("metrics_listen")?,
             address: read.address("address")?,
+            reader: read.socket("reader")?,
             hub: read.address("hub")?,
             push: read.switch("push")?,
             labels: read.switch("labels")?,

@@ -81,6 +81,17 @@ pub fn has_key(certificate: &CertificateDer<'_>, public_key: &[u8]) -> bool {
     parse(certificate).is_ok_and(|parsed| parsed.public_key().subject_public_key.data == public_key)
 }
 
+/// Whether a signature (ECDSA over P-256 with SHA-256, ASN.1) over a text is by the key of this certificate (PEM).
+pub fn is_signed_by(certificate: &str, text: &[u8], signature: &[u8]) -> bool {
+    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let scheme = rustls::SignatureScheme::ECDSA_NISTP256_SHA256;
+    let Some((_, found)) = algorithms.mapping.iter().find(|(known, _)| *known == scheme) else { return false };
+    let Ok(certificate) = first_certificate(certificate) else { return false };
+    let Ok(parsed) = parse(&certificate) else { return false };
+    let key = &parsed.public_key().subject_public_key.data;
+    found.iter().any(|algorithm| algorithm.verify_signature(key, text, signature).is_ok())
+}
+
 /// SHA-256 of a certificate's DER form.
 pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
     Sha256::digest(certificate.as_ref()).into()

@@ -22,12 +22,12 @@ const LOOKS_MAX: u32 = 60;
 /// Renews in time until told to stop. Whoever waits for the credentials' file sees the new ones.
 pub async fn run(
     node: Arc<Node>,
-    credentials: watch::Receiver<Option<Arc<Credentials>>>,
+    mut credentials: watch::Receiver<Option<Arc<Credentials>>>,
     mut stop: watch::Receiver<bool>,
 ) {
     let (mut failures, mut skip) = (0_u32, 0_u32);
     loop {
-        let own = credentials.borrow().clone();
+        let own = credentials.borrow_and_update().clone();
         if let Some(own) = own
             && skip == 0
         {
@@ -59,6 +59,8 @@ pub async fn run(
         tokio::select! {
             () = stopped(&mut stop) => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
+            // Fresh ones are no reason to wait, whatever failed with the old ones.
+            Ok(()) = credentials.changed() => skip = 0,
         }
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::clock::{Clock, JumpWatch};
 use super::difference::Differences;
 use crate::probe::survey::Prober;
+use crate::reader::client::Reader;
 use crate::store::Row;
 use crate::transport::{Transport, TransportError, attribute};
 
@@ -44,9 +45,18 @@ impl Round {
     }
 }
 
+/// Who looks at the devices.
+#[derive(Debug)]
+pub enum Source {
+    /// This process.
+    Inside(Prober),
+    /// The privileged reader.
+    Reader(Reader),
+}
+
 /// Measures round after round.
 pub struct Measurer {
-    prober: Prober,
+    source: Source,
     clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
     differences: Differences,
@@ -55,10 +65,10 @@ pub struct Measurer {
 }
 
 impl Measurer {
-    /// A measurer over probes, a clock and the transport that the probes use.
-    pub fn new(prober: Prober, clock: Arc<dyn Clock>, transport: Arc<dyn Transport>) -> Self {
+    /// A measurer over whoever looks, a clock and the transport to this machine's kernel.
+    pub fn new(source: Source, clock: Arc<dyn Clock>, transport: Arc<dyn Transport>) -> Self {
         Self {
-            prober,
+            source,
             clock,
             transport,
             differences: Differences::default(),
@@ -72,7 +82,10 @@ impl Measurer {
     /// # Errors
     /// The machine's mount table cannot be read.
     pub fn round(&mut self) -> Result<Round, TransportError> {
-        let mut survey = self.prober.survey()?;
+        let mut survey = match &mut self.source {
+            Source::Inside(prober) => prober.survey()?,
+            Source::Reader(reader) => reader.survey()?,
+        };
         let (now, steady) = (self.clock.now(), self.clock.steady_milliseconds());
         let at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let boot = self.boot();

@@ -8,17 +8,19 @@ use headroom_core::{
     exchange::Placement,
     unit::{Absence, ComponentKey, Evidence, EvidenceKind, Status, UnitKind, UnitReport},
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::filesystem::FileSystems;
 use super::nvme::Nvme;
 use super::tree::{self, Host};
 use super::{Found, Scope, absent, block_device};
+use crate::config::Settings;
 use crate::decode::is_believable_identity;
-use crate::transport::{Transport, TransportError, attribute};
+use crate::transport::{Linux, Transport, TransportError, attribute};
 
 /// The status of one component in this round.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Which component.
     pub component: ComponentKey,
@@ -29,7 +31,7 @@ pub struct Measured {
 }
 
 /// What one round found.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Survey {
     /// Units with their components and specifications.
     pub units: Vec<UnitReport>,
@@ -113,6 +115,20 @@ impl Prober {
         survey.absences.sort();
         survey
     }
+}
+
+/// Probes of the machine that this runs on, and the transport that they use.
+pub fn of_machine(settings: &Settings, node: Uuid) -> (Prober, Arc<dyn Transport>) {
+    let transport: Arc<dyn Transport> = Arc::new(Linux::default());
+    let prober = Prober::new(
+        Arc::clone(&transport),
+        settings.scope.clone(),
+        Duration::from_secs(u64::from(settings.patience_seconds)),
+        node,
+        settings.placement,
+        settings.peripheral_kind,
+    );
+    (prober, transport)
 }
 
 /// Who this machine is.

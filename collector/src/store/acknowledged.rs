@@ -62,7 +62,11 @@ impl Store {
     }
 
     /// What has been given out and not been acknowledged, rising.
-    pub(super) fn open_ranges(&self, highest: u64) -> Result<Vec<SequenceRange>, StoreError> {
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn open_ranges(&self) -> Result<Vec<SequenceRange>, StoreError> {
+        let highest = self.highest()?;
         let mut open = Vec::new();
         let mut next = 1;
         for range in self.acknowledged()? {

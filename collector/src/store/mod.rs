@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 pub use journal::{Entry, EntryKind};
 pub use open::{Opened, check, check_file};
-pub use quarantine::{Quarantined, list as quarantined_files};
+pub use quarantine::{Quarantined, export_readable, list as quarantined_files};
 pub use samples::{Order, Row};
 pub use thin::Thinned;
 

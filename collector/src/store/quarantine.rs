@@ -47,17 +47,12 @@ pub(super) fn set_aside(path: &Path, reason: &StoreError) -> Result<Quarantined,
     Ok(Quarantined { file, reason: reason.to_string(), saved: 0 })
 }
 
-/// Takes over what can be read, from both ends towards the damage.
+/// Takes over what can be read.
 pub(super) fn save_readable(
     store: &mut Store,
     mut quarantined: Quarantined,
 ) -> Result<Quarantined, StoreError> {
-    let mut saved = readable(&quarantined.file, "ASC", 0);
-    let reached = saved.last().map_or(0, |sample| sample.sequence);
-    let mut from_the_end = readable(&quarantined.file, "DESC", reached);
-    from_the_end.reverse();
-    saved.extend(from_the_end);
-    let rows: Vec<Row> = saved
+    let rows: Vec<Row> = export_readable(&quarantined.file)
         .into_iter()
         .map(|Sample { component, at, boot, status, .. }| Row { component, at, boot, status })
         .collect();
@@ -66,6 +61,16 @@ pub(super) fn save_readable(
     }
     quarantined.saved = rows.len() as u64;
     Ok(quarantined)
+}
+
+/// Every sample that can be read in a damaged file, from both ends towards the damage, in rising sequence.
+pub fn export_readable(file: &Path) -> Vec<Sample> {
+    let mut saved = readable(file, "ASC", 0);
+    let reached = saved.last().map_or(0, |sample| sample.sequence);
+    let mut from_the_end = readable(file, "DESC", reached);
+    from_the_end.reverse();
+    saved.extend(from_the_end);
+    saved
 }
 
 /// Samples above `above` in one direction, up to the first that cannot be read.

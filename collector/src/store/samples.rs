@@ -133,7 +133,7 @@ impl Store {
     /// The file cannot be read.
     pub fn unacknowledged(&self, node: Uuid, order: Order, limit: u32) -> Result<Batch, StoreError> {
         let highest = self.highest()?;
-        let open = self.open_ranges(highest)?;
+        let open = self.open_ranges()?;
         let range = match order {
             Order::OldestUnacknowledged => open.first().map(|range| SequenceRange {
                 last: range.last.min(range.first.saturating_add(u64::from(limit)).saturating_sub(1)),
@@ -151,6 +151,15 @@ impl Store {
         Ok(self.batch(node, Some(range), samples, highest))
     }
 
+    /// Exactly this range, its gaps announced.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn batch_of(&self, node: Uuid, range: SequenceRange) -> Result<Batch, StoreError> {
+        let samples = self.between(range.first, range.last, u32::MAX)?;
+        Ok(self.batch(node, Some(range), samples, self.highest()?))
+    }
+
     /// Every sample from `first` to `last`, oldest first, at most `limit`.
     ///
     /// # Errors
@@ -163,17 +172,42 @@ impl Store {
         self.read(&mut statement, bound.to_vec())
     }
 
-    /// Every sample of one component, oldest first, at most `limit`.
+    /// Goes through every sample of one component after a moment, in the order in which they were stored, without
+    /// holding them all.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn history(&self, component: &ComponentKey, limit: u32) -> Result<Vec<Sample>, StoreError> {
-        let query = select("WHERE c.key = ?1 ORDER BY s.sequence DESC LIMIT ?2");
+    pub fn each_of(
+        &self,
+        component: &ComponentKey,
+        after: Timestamp,
+        mut visit: impl FnMut(Sample),
+    ) -> Result<(), StoreError> {
+        let query = select("WHERE c.key = ?1 AND s.at > ?2 ORDER BY s.sequence");
         let mut statement = self.connection.prepare_cached(&query).map_err(|source| self.sqlite(source))?;
-        let bound = vec![Value::Text(component.0.clone()), Value::Integer(i64::from(limit))];
-        let mut samples = self.read(&mut statement, bound)?;
-        samples.reverse();
-        Ok(samples)
+        let bound = vec![Value::Text(component.0.clone()), Value::Integer(after.as_millisecond())];
+        let mut rows = statement.query(params_from_iter(bound)).map_err(|source| self.sqlite(source))?;
+        while let Some(row) = rows.next().map_err(|source| self.sqlite(source))? {
+            visit(sample(row).map_err(|detail| self.damaged("a sample", detail))?);
+        }
+        Ok(())
+    }
+
+    /// Every component of which samples are held, by its key.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn components(&self) -> Result<Vec<ComponentKey>, StoreError> {
+        let read = || {
+            self.connection
+                .prepare_cached(
+                    "SELECT key FROM components c WHERE EXISTS (SELECT 1 FROM samples s WHERE s.component = c.id)
+                     ORDER BY key",
+                )?
+                .query_map([], |row| Ok(ComponentKey(row.get(0)?)))?
+                .collect::<Result<Vec<_>, rusqlite::Error>>()
+        };
+        read().map_err(|source| self.sqlite(source))
     }
 
     fn read(&self, statement: &mut Statement<'_>, bound: Vec<Value>) -> Result<Vec<Sample>, StoreError> {

@@ -113,18 +113,18 @@ impl FromStr for Token {
     }
 }
 
-fn parse_32(text: &str) -> Result<[u8; 32], BadToken> {
+/// The bytes that a text in hexadecimal stands for; `None` where it is none.
+pub fn bytes_of(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.len() != 64 {
-        return Err(BadToken);
+    if !digits.len().is_multiple_of(2) {
+        return None;
     }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16).ok_or(BadToken)?;
-        let low = char::from(pair[1]).to_digit(16).ok_or(BadToken)?;
-        *byte = u8::try_from(high * 16 + low).map_err(|_| BadToken)?;
-    }
-    Ok(bytes)
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    digits.chunks_exact(2).map(|pair| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()).collect()
+}
+
+fn parse_32(text: &str) -> Result<[u8; 32], BadToken> {
+    bytes_of(text).and_then(|bytes| bytes.try_into().ok()).ok_or(BadToken)
 }
 
 #[cfg(test)]

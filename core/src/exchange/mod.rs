@@ -21,10 +21,11 @@
 //!
 //! While no purpose is granted a node answers 403 to all of it. Once a purpose had been granted and all were withdrawn,
 //! the answer is that decision alone: [`Answer`] with the user information's version and consent, without anything else.
-//! Enrolment is in [`enrol`].
+//! Enrolment is in [`enrol`], the file for sites without a network in [`bundle`].
 
 mod answer;
 mod batch;
+pub mod bundle;
 pub mod enrol;
 
 pub use answer::{Answer, NodeDescription, Placement, Push};

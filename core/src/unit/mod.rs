@@ -2,6 +2,7 @@
 
 mod component;
 mod identity;
+mod reading;
 mod resource;
 mod specs;
 mod status;
@@ -9,6 +10,7 @@ mod user;
 
 pub use component::{Component, ComponentKey, ComponentKind, UnitKind, UnitReport};
 pub use identity::{Evidence, EvidenceKind};
+pub use reading::{LOAD_LIMIT, Reading};
 pub use resource::Resource;
 pub use specs::Specs;
 pub use status::{Absence, AbsenceReason, CapacitySource, Sample, Status, StatusField};
