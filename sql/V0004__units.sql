@@ -122,7 +122,7 @@ COMMENT ON COLUMN fleet.set_aside.noted_at IS 'When';
 CREATE TABLE fleet.units (
     unit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     public_id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
-    kind text NOT NULL CHECK (kind IN ('drive', 'server_storage', 'array', 'nas', 'other')),
+    kind text CHECK (kind IN ('drive', 'server_storage', 'array', 'nas', 'other')),
     name text NOT NULL CHECK (btrim(name) <> '' AND length(name) <= 500),
     model text,
     serial text,
@@ -150,7 +150,7 @@ CREATE INDEX units_serial ON fleet.units (lower(serial));
 COMMENT ON TABLE fleet.units IS 'What was sold, or was discovered by a node and is to be matched to a sale';
 COMMENT ON COLUMN fleet.units.unit_id IS 'Key inside the database';
 COMMENT ON COLUMN fleet.units.public_id IS 'Key for the outside world';
-COMMENT ON COLUMN fleet.units.kind IS 'drive, server_storage, array, nas or other; other gets no capacity forecast';
+COMMENT ON COLUMN fleet.units.kind IS 'drive, server_storage, array, nas or other; other gets no capacity forecast; NULL until a node says or the sale does';
 COMMENT ON COLUMN fleet.units.name IS 'What people call it';
 COMMENT ON COLUMN fleet.units.model IS 'Model';
 COMMENT ON COLUMN fleet.units.serial IS 'Serial number';

@@ -2,6 +2,7 @@
 
 mod config;
 mod doctor;
+mod import;
 mod job;
 mod migrate;
 mod node;
@@ -9,6 +10,7 @@ pub(crate) mod progress;
 mod report;
 mod score;
 mod serve;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +49,11 @@ enum Subcommands {
     /// Nodes: make a token, enrol, list, read straight, remove
     #[command(subcommand)]
     Node(node::Commands),
+    /// People who sign in: make, list, give another password, keep out
+    #[command(subcommand)]
+    User(user::Commands),
+    /// Import customers, catalogue or units from CSV
+    Import(import::Arguments),
     /// The fleet's predicted dates as HTML or CSV
     Report(report::Arguments),
     /// Scheduled work: list, run now, resume
@@ -143,6 +150,8 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
             Subcommands::Migrate(arguments) => migrate::run(&context, &arguments).await,
             Subcommands::Serve => serve::run(context).await,
             Subcommands::Node(command) => node::run(&context, command).await,
+            Subcommands::User(command) => user::run(&context, command).await,
+            Subcommands::Import(arguments) => import::run(&context, &arguments).await,
             Subcommands::Report(arguments) => report::run(&context, &arguments).await,
             Subcommands::Job(command) => job::run(&context, command).await,
             Subcommands::Doctor(arguments) => doctor::run(&context, &arguments).await,
@@ -185,6 +194,16 @@ pub(crate) async fn hub(context: &Context) -> anyhow::Result<Hub> {
     migrations::check(&**client).await?;
     drop(client);
     Ok(Hub::new(context.settings.clone(), pools, authority))
+}
+
+/// Random bytes of the system.
+pub(crate) fn random_secret() -> anyhow::Result<[u8; 32]> {
+    let mut secret = [0; 32];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut secret)
+        .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+    Ok(secret)
 }
 
 /// Prints a value as JSON with a line end.

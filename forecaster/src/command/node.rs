@@ -10,10 +10,8 @@ use headroom_core::exchange::enrol::{Opening, Request, Token, hexadecimal};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Context, print_json};
-use crate::authority::{
-    Authority, Credentials, Expected, client_config, fingerprint, fingerprint_client_config,
-};
+use super::{Context, print_json, random_secret};
+use crate::authority::{Credentials, Expected, client_config, fingerprint, fingerprint_client_config};
 use crate::database::nodes;
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -144,15 +142,6 @@ fn no_customer(reference: Option<&str>) -> anyhow::Error {
     let reference = reference.unwrap_or_default();
     Failure::NotFound(format!("there is no customer {reference:?}: `headroom import customers` makes them"))
         .into()
-}
-
-fn random_secret() -> anyhow::Result<[u8; 32]> {
-    let mut secret = [0; 32];
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(&mut secret)
-        .map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
-    Ok(secret)
 }
 
 /// The hub starts: the node shows a certificate made for this conversation, known by the fingerprint in its token.

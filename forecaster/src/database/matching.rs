@@ -51,7 +51,7 @@ pub(super) async fn place(
     let evidence = Evidence::of(report);
     let Some(known) = known else {
         return match verdict(&candidates(client, node, &evidence, None).await?) {
-            Verdict::Is(unit) => take(client, unit, node, report, now).await,
+            Verdict::Is(unit) => take(client, unit, node, report, &evidence, now).await,
             Verdict::None(why) => discover(client, node, report, &evidence, &why, now).await,
         };
     };
@@ -169,6 +169,7 @@ async fn take(
     unit: i64,
     node: Uuid,
     report: &UnitReport,
+    evidence: &Evidence,
     now: Timestamp,
 ) -> Result<(), Error> {
     let row = client
@@ -176,11 +177,12 @@ async fn take(
             "with before as (select life, node_id from fleet.units where unit_id = $1)
              update fleet.units u
                 set node_id = $2, node_key = $3, kind = $4, gone_at = null, unmatched = null, changed_at = $5,
-                    customer_id = coalesce(u.customer_id, n.customer_id)
+                    customer_id = coalesce(u.customer_id, n.customer_id), model = coalesce(u.model, $6),
+                    serial = coalesce(u.serial, $7)
                from before b, fleet.nodes n
               where u.unit_id = $1 and n.node_id = $2
              returning b.life, b.node_id is null, b.node_id is not distinct from $2",
-            &[&unit, &node, &report.key.0, &name_of(&report.kind), &now],
+            &[&unit, &node, &report.key.0, &name_of(&report.kind), &now, &evidence.model, &evidence.serial],
         )
         .await?;
     let (life, was_free, was_here): (String, bool, bool) = (row.get(0), row.get(1), row.get(2));

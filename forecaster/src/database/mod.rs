@@ -10,11 +10,13 @@
 //! | [`lives`] | copies of a node that speak at the same time |
 //! | [`units`] | what nodes describe: units, components, identity, absences |
 //! | [`matching`] | discovered units and the sales they belong to |
+//! | [`customers`], [`products`], [`sales`] | what is imported |
 //! | [`series`] | rows of `fleet.status` |
 //! | [`worklist`] | one row a unit, as pages and reports list them |
 //! | [`jobs`] | schedule and history |
 //! | [`people`] | who signs in |
 
+pub(crate) mod customers;
 pub(crate) mod guard;
 pub(crate) mod jobs;
 pub(crate) mod lives;
@@ -23,7 +25,9 @@ pub(crate) mod migrations;
 pub(crate) mod nodes;
 pub(crate) mod people;
 pub(crate) mod pool;
+pub(crate) mod products;
 pub(crate) mod ranges;
+pub(crate) mod sales;
 pub(crate) mod series;
 pub(crate) mod units;
 pub(crate) mod worklist;

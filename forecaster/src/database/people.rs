@@ -199,6 +199,23 @@ pub(crate) async fn list(client: &impl GenericClient) -> Result<Vec<PersonRow>, 
         .collect())
 }
 
+/// Gives a person another password, and ends their sessions. False where there is nobody of this name.
+pub(crate) async fn set_password(
+    client: &impl GenericClient,
+    email: &str,
+    password_hash: &str,
+) -> Result<bool, Error> {
+    let changed = client
+        .execute(
+            "with changed as (update fleet.people set password_hash = $2 where lower(email) = lower($1) returning person_id),
+                  ended as (delete from fleet.sessions s using changed c where s.person_id = c.person_id)
+             select from changed",
+            &[&email, &password_hash],
+        )
+        .await?;
+    Ok(changed > 0)
+}
+
 /// Disables or enables a person, and ends their sessions. False where there is nobody of this name.
 pub(crate) async fn set_disabled(
     client: &impl GenericClient,

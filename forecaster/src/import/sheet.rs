@@ -4,8 +4,15 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::str::FromStr;
 
+use rust_decimal::Decimal;
+
 /// Most mistakes that are listed; the rest are counted.
 const MISTAKES_LISTED: usize = 100;
+
+/// Longest text of a name, characters: as the tables have it.
+const TEXT_CHARACTERS_MAX: usize = 500;
+/// Amounts are kept as numeric(14, 2).
+const MONEY_MAX: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -48,7 +55,7 @@ impl Mistakes {
 }
 
 /// A column of a kind of file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize)]
 pub(crate) struct Column {
     /// Name in the header.
     pub(crate) name: &'static str,
@@ -75,6 +82,58 @@ impl Row {
     /// A text that the sheet has checked to be there.
     pub(crate) fn required(&self, column: &'static str) -> String {
         self.text(column).unwrap_or_default().to_owned()
+    }
+
+    /// Whether the file has this column.
+    pub(crate) fn has(&self, column: &'static str) -> bool {
+        self.values.contains_key(column)
+    }
+
+    /// A text of at most 500 characters, as the database keeps them.
+    pub(crate) fn bounded(&self, column: &'static str, mistakes: &mut Mistakes) -> String {
+        let text = self.required(column);
+        let length = text.chars().count();
+        if length > TEXT_CHARACTERS_MAX {
+            mistakes.add(
+                self.line,
+                Some(column),
+                format!("has {length} characters; up to {TEXT_CHARACTERS_MAX} are kept"),
+            );
+        }
+        text
+    }
+
+    /// The words of a list: apart by semicolons where there is one, else by blanks.
+    pub(crate) fn words(&self, column: &'static str) -> impl Iterator<Item = &str> {
+        let text = self.text(column).unwrap_or_default();
+        let by_semicolon = text.contains(';');
+        text.split(move |c: char| if by_semicolon { c == ';' } else { c.is_whitespace() })
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+    }
+
+    /// An amount of money, 0 or more, of at most two decimals.
+    pub(crate) fn money(&self, column: &'static str, mistakes: &mut Mistakes) -> Option<Decimal> {
+        let amount: Decimal = self.parsed(column, "amount such as 1250.00", mistakes)?;
+        let is_sound = !amount.is_sign_negative() && amount.normalize().scale() <= 2 && amount < MONEY_MAX;
+        if !is_sound {
+            mistakes.add(
+                self.line,
+                Some(column),
+                format!("{amount} is no amount from 0 to {MONEY_MAX} with at most two decimals"),
+            );
+        }
+        is_sound.then_some(amount)
+    }
+
+    /// An ISO 4217 code.
+    pub(crate) fn currency(&self, column: &'static str, mistakes: &mut Mistakes) -> Option<String> {
+        let code = self.text(column)?;
+        let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        if !is_code {
+            mistakes.add(self.line, Some(column), format!("{code:?} is no currency code such as EUR"));
+        }
+        is_code.then(|| code.to_owned())
     }
 
     /// A value that can be parsed and lies within bounds; a mistake otherwise.
@@ -157,7 +216,11 @@ pub(crate) fn read(input: impl Read, columns: &[Column], mistakes: &mut Mistakes
             Ok(true) => {
                 let line = record.position().map_or(0, csv::Position::line);
                 if record.len() != header.len() {
-                    mistakes.add(line, None, format!("has {} cells, the header has {}", record.len(), header.len()));
+                    mistakes.add(
+                        line,
+                        None,
+                        format!("has {} cells, the header has {}", record.len(), header.len()),
+                    );
                     continue;
                 }
                 let mut values = BTreeMap::new();
@@ -185,7 +248,11 @@ pub(crate) fn read(input: impl Read, columns: &[Column], mistakes: &mut Mistakes
     rows
 }
 
-fn places<'a>(header: &csv::StringRecord, columns: &'a [Column], mistakes: &mut Mistakes) -> Vec<(&'a Column, usize)> {
+fn places<'a>(
+    header: &csv::StringRecord,
+    columns: &'a [Column],
+    mistakes: &mut Mistakes,
+) -> Vec<(&'a Column, usize)> {
     let mut places: Vec<(&Column, usize)> = Vec::new();
     for (place, name) in header.iter().enumerate() {
         let name = name.trim_start_matches('\u{feff}');
