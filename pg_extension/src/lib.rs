@@ -22,4 +22,5 @@ pgrx::pg_module_magic!();
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     server::settings::define();
+    sealed::hooks::install();
 }

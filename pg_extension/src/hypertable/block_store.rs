@@ -6,6 +6,21 @@ use pgrx::pg_sys;
 use super::{datum, layout::Layout};
 use crate::server::relation::Open;
 
+thread_local! {
+    // A backend has one thread.
+    static CHANGES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How often this session has changed blocks.
+pub(crate) fn changes() -> u64 {
+    CHANGES.get()
+}
+
+/// Blocks have been written or deleted.
+pub(crate) fn changed() {
+    CHANGES.set(CHANGES.get() + 1);
+}
+
 /// An open table of blocks, for writing.
 pub(crate) struct BlockStore<'a> {
     layout: &'a Layout,
@@ -23,6 +38,7 @@ impl<'a> BlockStore<'a> {
     /// # Safety
     /// The datum is one of the segment column's type; without a segment column it is not looked at.
     pub(crate) unsafe fn insert(&self, segment: pg_sys::Datum, directory: &Directory, block: &Block) {
+        changed();
         let form = self.layout.time_column().form;
         let values = [
             segment,

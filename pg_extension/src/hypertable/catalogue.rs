@@ -53,6 +53,14 @@ pub(crate) fn entry(relation: pg_sys::Oid) -> Result<Option<Entry>> {
     find(RELATION, relation)
 }
 
+/// The entry of this table, when it is a hypertable and the extension is installed.
+pub(crate) fn entry_if_installed(relation: pg_sys::Oid) -> Result<Option<Entry>> {
+    match relation::own(c"hypertables") {
+        Ok(_) => entry(relation),
+        Err(_) => Ok(None),
+    }
+}
+
 /// The entry of the hypertable whose sealed rows this foreign table shows.
 pub(crate) fn entry_of_sealed(sealed: pg_sys::Oid) -> Result<Option<Entry>> {
     find(SEALED, sealed)
@@ -140,5 +148,6 @@ pub(crate) fn enter(relation: pg_sys::Oid, time_column: &str, segment_column: Op
 pub(crate) fn write(sql: &str, arguments: &[pgrx::datum::DatumWithOid<'_>]) -> Result<()> {
     let owner = Open::with(relation::own(c"hypertables")?, pg_sys::AccessShareLock).owner();
     identity::run_as(owner, || Spi::run_with_args(sql, arguments))?;
+    super::layout::Layout::forget();
     Ok(())
 }

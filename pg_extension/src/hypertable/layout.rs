@@ -221,10 +221,31 @@ impl Layout {
 
     /// The layout of a hypertable, when rows of it have been sealed.
     pub(crate) fn of_hypertable(hypertable: pg_sys::Oid) -> Result<Option<Rc<Self>>> {
-        match catalogue::entry(hypertable)?.and_then(|entry| entry.sealed) {
-            Some(sealed) => Self::of_sealed(sealed).map(Some),
-            None => Ok(None),
-        }
+        let known = KNOWN.with_borrow(|known| known.sealed_of.get(&hypertable).copied());
+        let sealed = match known {
+            Some(sealed) => sealed,
+            None => {
+                listen();
+                // Without the extension (while it is made or dropped) there is no catalogue and no hypertable.
+                let sealed = catalogue::entry_if_installed(hypertable)?.and_then(|entry| entry.sealed);
+                KNOWN.with_borrow_mut(|known| known.sealed_of.insert(hypertable, sealed));
+                sealed
+            }
+        };
+        sealed.map(Self::of_sealed).transpose()
+    }
+
+    /// Whether this session has seen that the relation shows sealed rows: whoever planned a query over it has.
+    pub(crate) fn is_known_sealed(relation: pg_sys::Oid) -> bool {
+        KNOWN.with_borrow(|known| known.layouts.contains_key(&relation))
+    }
+
+    /// Forgets everything: what the catalogue says has been changed by this transaction.
+    pub(crate) fn forget() {
+        KNOWN.with_borrow_mut(|known| {
+            known.layouts.clear();
+            known.sealed_of.clear();
+        });
     }
 
     fn read(entry: &catalogue::Entry, sealed: pg_sys::Oid) -> Result<Self> {
@@ -321,6 +342,8 @@ fn options_of(relation: pg_sys::Oid, attribute: i16) -> HashMap<String, String> 
 #[derive(Default)]
 struct Known {
     layouts: HashMap<pg_sys::Oid, Rc<Layout>>,
+    /// The foreign table of sealed rows of each table that was asked for; nothing when it has none.
+    sealed_of: HashMap<pg_sys::Oid, Option<pg_sys::Oid>>,
     is_listening: bool,
 }
 
@@ -344,7 +367,9 @@ unsafe extern "C-unwind" fn relation_changed(_argument: pg_sys::Datum, relation:
     KNOWN.with_borrow_mut(|known| {
         if relation == pg_sys::InvalidOid {
             known.layouts.clear();
+            known.sealed_of.clear();
         } else {
+            known.sealed_of.remove(&relation);
             known.layouts.retain(|sealed, layout| {
                 *sealed != relation && layout.hypertable != relation && layout.blocks != relation
             });

@@ -13,7 +13,7 @@
 //! | [`time_argument`] | a point in time given to a function |
 //! | [`table_facts`] | what the server says of a table that is to become one |
 
-mod block_store;
+pub(crate) mod block_store;
 pub(crate) mod catalogue;
 mod create;
 pub(crate) mod datum;

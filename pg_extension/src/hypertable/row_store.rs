@@ -40,17 +40,18 @@ impl RowStore {
         &self.table
     }
 
-    /// Inserts a row as of this command; gives its place. `value` gives datum and null of a column of the foreign
-    /// table, by position. Constraints are not checked anew: the row has passed them.
-    ///
-    /// # Safety
-    /// The datums are of the columns' types.
-    pub(crate) unsafe fn insert(
+    /// Where each column of the foreign table is in the hypertable.
+    pub(crate) fn positions(&self) -> &[Option<usize>] {
+        &self.positions
+    }
+
+    /// Puts a row into the slot of the table and gives it. `value` gives datum and null of a column of the foreign
+    /// table, by position.
+    pub(crate) fn fill(
         &mut self,
-        command: pg_sys::CommandId,
         value: impl Fn(usize) -> (pg_sys::Datum, bool),
-    ) -> pg_sys::ItemPointerData {
-        // SAFETY: the slot has the hypertable's columns; the executor's structures are open.
+    ) -> *mut pg_sys::TupleTableSlot {
+        // SAFETY: the slot has the hypertable's columns.
         unsafe {
             pg_sys::ExecClearTuple(self.slot);
             pg_sys::ExecStoreAllNullTuple(self.slot);
@@ -61,9 +62,39 @@ impl RowStore {
                 *(*self.slot).tts_isnull.add(*target) = is_null;
             }
             (*self.slot).tts_tableOid = self.table.oid();
-            pg_sys::table_tuple_insert(self.table.as_ptr(), self.slot, command, 0, std::ptr::null_mut());
-            self.insert_index_entries(self.slot, false);
-            (*self.slot).tts_tid
+        }
+        self.slot
+    }
+
+    /// Inserts a row as of this command; gives its place. `value` is as for [`Self::fill`]. Constraints are not checked
+    /// anew: the row has passed them.
+    ///
+    /// # Safety
+    /// The datums are of the columns' types.
+    pub(crate) unsafe fn insert(
+        &mut self,
+        command: pg_sys::CommandId,
+        value: impl Fn(usize) -> (pg_sys::Datum, bool),
+    ) -> pg_sys::ItemPointerData {
+        let slot = self.fill(value);
+        // SAFETY: the caller's promise; the executor's structures are open.
+        unsafe {
+            pg_sys::table_tuple_insert(self.table.as_ptr(), slot, command, 0, std::ptr::null_mut());
+            self.insert_index_entries(slot, false);
+            (*slot).tts_tid
+        }
+    }
+
+    /// Refuses a row that breaks a constraint of the hypertable, as the server does.
+    ///
+    /// # Safety
+    /// The slot holds a row of the table.
+    pub(crate) unsafe fn check_constraints(&self, slot: *mut pg_sys::TupleTableSlot) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !(*(*self.table.as_ptr()).rd_att).constr.is_null() {
+                pg_sys::ExecConstraints(self.result, slot, self.estate);
+            }
         }
     }
 

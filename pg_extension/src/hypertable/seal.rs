@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use headroom_core::block::{self, Column, Directory, codec::Effort};
-use pgrx::{PgMemoryContexts, PgRelation, pg_sys, prelude::*, spi::quote_identifier};
+use pgrx::{PgMemoryContexts, pg_sys, prelude::*, spi::quote_identifier};
 
 use super::{
     block_store::BlockStore,
@@ -64,26 +64,26 @@ COMMENT ON PROCEDURE headroom.seal_by_slices(regclass, anyelement) IS
 );
 
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
-fn seal_all(relation: PgRelation) -> i64 {
-    or_raise(seal(relation.oid(), None, Slice::WHOLE))
+fn seal_all(relation: pg_sys::Oid) -> i64 {
+    or_raise(seal(relation, None, Slice::WHOLE))
 }
 
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
-fn seal_older(relation: PgRelation, older_than: pgrx::AnyElement) -> i64 {
-    or_raise(seal(relation.oid(), Some(older_than), Slice::WHOLE))
+fn seal_older(relation: pg_sys::Oid, older_than: pgrx::AnyElement) -> i64 {
+    or_raise(seal(relation, Some(older_than), Slice::WHOLE))
 }
 
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
-fn seal_slice(relation: PgRelation, older_than: pgrx::AnyElement, slice: i32, slices: i32) -> i64 {
-    or_raise(Slice::new(slice, slices).and_then(|slice| seal(relation.oid(), Some(older_than), slice)))
+fn seal_slice(relation: pg_sys::Oid, older_than: pgrx::AnyElement, slice: i32, slices: i32) -> i64 {
+    or_raise(Slice::new(slice, slices).and_then(|slice| seal(relation, Some(older_than), slice)))
 }
 
 /// Rows of a slice, about: sealing so many takes less than half a second.
 const SLICE_ROWS: f64 = 250_000.0;
 
 #[pg_extern(stable, parallel_safe, sql = false)]
-fn slices_to_seal(relation: PgRelation) -> i32 {
-    let open = Open::with(relation.oid(), pg_sys::AccessShareLock);
+fn slices_to_seal(relation: pg_sys::Oid) -> i32 {
+    let open = Open::with(relation, pg_sys::AccessShareLock);
     // SAFETY: the relation is open; what the planner takes for its number of rows.
     let rows = unsafe {
         let (mut pages, mut rows, mut visible) = (0, 0.0, 0.0);
@@ -177,9 +177,11 @@ fn seal(oid: pg_sys::Oid, older_than: Option<pgrx::AnyElement>, slice: Slice) ->
             format!("must be owner of table {}", relation::name(oid)),
         ));
     }
-    let hypertable = Open::with(oid, pg_sys::ShareRowExclusiveLock);
+    // Closed again at once, the lock stays: what is made beside the table cannot be made while it is open.
+    drop(Open::with(oid, pg_sys::ShareRowExclusiveLock));
     refuse_published(oid)?;
-    let layout = tables::layout_for_sealing(&hypertable)?;
+    let layout = tables::layout_for_sealing(oid)?;
+    let hypertable = Open::with(oid, pg_sys::NoLock);
     let older_than = older_than.map(|value| time_argument::of(&layout, value)).transpose()?;
     if layout::has_text_form(&layout) {
         datum::with_exact_text(|| move_rows(&hypertable, &layout, older_than, slice))

@@ -19,8 +19,7 @@ use crate::server::{
 
 /// The layout of a hypertable's blocks; makes the tables when there are none. The caller holds a lock on the
 /// hypertable that keeps others from doing the same.
-pub(crate) fn layout_for_sealing(hypertable: &Open) -> Result<Rc<Layout>> {
-    let oid = hypertable.oid();
+pub(crate) fn layout_for_sealing(oid: pg_sys::Oid) -> Result<Rc<Layout>> {
     if let Some(layout) = Layout::of_hypertable(oid)? {
         return Ok(layout);
     }
@@ -32,13 +31,28 @@ pub(crate) fn layout_for_sealing(hypertable: &Open) -> Result<Rc<Layout>> {
             ),
         ));
     };
-    identity::run_as(hypertable.owner(), || make(hypertable, &names))?;
+    let owner = Open::with(oid, pg_sys::AccessShareLock).owner();
+    identity::run_as(owner, || make(oid, &names))?;
     Layout::of_hypertable(oid)?
         .ok_or_else(|| Error::new(Kind::Internal, "the tables of sealed rows were made and are not there"))
 }
 
-fn make(hypertable: &Open, names: &catalogue::Names) -> Result<()> {
-    let oid = hypertable.oid();
+/// A column of the hypertable.
+struct HypertableColumn {
+    name: String,
+    /// Its type as SQL writes it.
+    kind: String,
+}
+
+/// The hypertable's columns. It is not open afterwards: an index cannot be made on a table that is.
+fn columns_of(oid: pg_sys::Oid) -> Result<Vec<HypertableColumn>> {
+    let open = Open::with(oid, pg_sys::AccessShareLock);
+    let used = open.attributes().iter().filter(|a| !a.attisdropped);
+    used.map(|a| Ok(HypertableColumn { name: relation::text_of(&a.attname), kind: type_of(a)? })).collect()
+}
+
+fn make(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
+    let columns = columns_of(oid)?;
     // SAFETY: look-ups in the server's caches.
     let (schema, base) = unsafe {
         let schema = pg_sys::get_rel_namespace(oid);
@@ -56,22 +70,18 @@ fn make(hypertable: &Open, names: &catalogue::Names) -> Result<()> {
     let blocks = qualified(&free_name(schema, &base, "blocks")?);
     let sealed = qualified(&free_name(schema, &base, "sealed")?);
     let find = |name: &str| {
-        hypertable
-            .attributes()
-            .iter()
-            .find(|a| !a.attisdropped && relation::text_of(&a.attname) == name)
-            .ok_or_else(|| {
-                Error::new(
-                    Kind::UndefinedColumn,
-                    format!("column \"{name}\" of {parent} does not exist any more"),
-                )
-            })
+        columns.iter().find(|column| column.name == name).ok_or_else(|| {
+            Error::new(
+                Kind::UndefinedColumn,
+                format!("column \"{name}\" of {parent} does not exist any more"),
+            )
+        })
     };
     let time = find(&names.time)?;
     let segment = names.segment.as_deref().map(find).transpose()?;
-    let time_type = type_of(time)?;
+    let time_type = &time.kind;
     let segment_column = match segment {
-        Some(segment) => format!("segment {} NOT NULL, ", type_of(segment)?),
+        Some(segment) => format!("segment {} NOT NULL, ", segment.kind),
         None => String::new(),
     };
     let by = if segment.is_some() { "segment, " } else { "" };
@@ -97,20 +107,20 @@ fn make(hypertable: &Open, names: &catalogue::Names) -> Result<()> {
         quote_literal(format!("Sealed rows of {parent}, shown as its own. Query {parent} instead"))
     ))?;
     let mut number = 0;
-    for attribute in hypertable.attributes().iter().filter(|a| !a.attisdropped) {
-        let name = relation::text_of(&attribute.attname);
-        let options = if Some(&name) == names.segment.as_ref() {
+    for HypertableColumn { name, kind } in &columns {
+        let options = if Some(name) == names.segment.as_ref() {
             "ADD role 'segment'".to_owned()
         } else {
             number += 1;
-            let role = if name == names.time { ", ADD role 'time'" } else { "" };
-            format!("ADD number '{number}'{role}, ADD type {}", quote_literal(type_of(attribute)?))
+            let role = if *name == names.time { ", ADD role 'time'" } else { "" };
+            format!("ADD number '{number}'{role}, ADD type {}", quote_literal(kind))
         };
         run(&format!(
             "ALTER FOREIGN TABLE {sealed} ALTER COLUMN {} OPTIONS ({options})",
             quote_identifier(name)
         ))?;
     }
+    make_guard(oid, names)?;
     for table in [&blocks, &sealed] {
         take_grants_back(table)?;
     }
@@ -129,6 +139,31 @@ fn make(hypertable: &Open, names: &catalogue::Names) -> Result<()> {
          WHERE relation OPERATOR(pg_catalog.=) $1",
         &[oid.into(), sealed.into(), blocks.into(), (number + 1).into()],
     )
+}
+
+/// Makes the index that holds nothing and watches the hypertable: over the time, with the other columns of its unique
+/// keys beside it.
+fn make_guard(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
+    let table = relation::name(oid);
+    let columns = Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT DISTINCT a.attname::pg_catalog.text FROM pg_catalog.pg_index i
+             JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
+                 AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey[0:i.indnkeyatts OPERATOR(pg_catalog.-) 1])
+             WHERE i.indrelid OPERATOR(pg_catalog.=) $1 AND i.indisunique ORDER BY 1",
+            None,
+            &[oid.into()],
+        )?;
+        rows.map(|row| row.get::<String>(1)).collect::<std::result::Result<Vec<_>, _>>()
+    })?;
+    let others: Vec<_> = columns
+        .into_iter()
+        .flatten()
+        .filter(|name| *name != names.time)
+        .map(|name| quote_identifier(&name).to_string())
+        .collect();
+    let include = if others.is_empty() { String::new() } else { format!(" INCLUDE ({})", others.join(", ")) };
+    run(&format!("CREATE INDEX ON {table} USING headroom_guard ({}){include}", quote_identifier(&names.time)))
 }
 
 fn run(sql: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use pgrx::{PgBox, pg_sys, prelude::*};
 
-use super::{plan, scan};
+use super::{modify, plan, scan};
 
 extension_sql!(
     r#"
@@ -45,5 +45,12 @@ pub unsafe extern "C-unwind" fn headroom_sealed_rows_handler(
     routine.IterateForeignScan = Some(scan::iterate);
     routine.ReScanForeignScan = Some(scan::rescan);
     routine.EndForeignScan = Some(scan::end);
+    routine.AddForeignUpdateTargets = Some(modify::add_targets);
+    routine.PlanForeignModify = Some(modify::plan);
+    routine.BeginForeignModify = Some(modify::begin);
+    routine.ExecForeignUpdate = Some(modify::update);
+    routine.ExecForeignDelete = Some(modify::delete);
+    routine.EndForeignModify = Some(modify::end);
+    routine.ExecForeignTruncate = Some(modify::truncate);
     pg_sys::Datum::from(routine.into_pg())
 }

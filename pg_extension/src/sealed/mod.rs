@@ -13,12 +13,22 @@
 //! | [`open`] | one block with the columns that are wanted |
 //! | [`place`] | the `ctid` of a sealed row |
 //! | [`unseal`](mod@unseal) | rows go back to the row store |
+//! | [`modify`] | UPDATE, DELETE and TRUNCATE of sealed rows |
+//! | [`guard`] | how new rows are noticed that have a sealed key |
+//! | [`keys`] | which sealed row has a key |
+//! | [`upsert`] | `INSERT … ON CONFLICT` against sealed keys |
+//! | [`hooks`] | what is done to statements as they begin |
 
 mod conditions;
+mod guard;
 mod handler;
+pub(crate) mod hooks;
+mod keys;
+mod modify;
 mod open;
 mod place;
 mod plan;
 mod scan;
 mod source;
 mod unseal;
+mod upsert;

@@ -38,7 +38,6 @@ pub(crate) fn of_row(first: u64, row: usize) -> pg_sys::ItemPointerData {
     }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "changing sealed rows will need it"))]
 /// The block's place and the row in it, from a `ctid` that [`of_row`] made.
 pub(crate) fn block_and_row(ctid: pg_sys::ItemPointerData) -> (pg_sys::ItemPointerData, usize) {
     let page = u64::from(ctid.ip_blkid.bi_hi) << 16 | u64::from(ctid.ip_blkid.bi_lo);

@@ -11,7 +11,7 @@ use crate::{
     hypertable::layout::{BlockColumns, Layout},
     server::{
         error::{Error, Kind, Result},
-        relation,
+        relation::{self, Open},
     },
 };
 
@@ -27,9 +27,37 @@ pub(super) struct BlockKey {
 }
 
 /// An index of a table of blocks and the columns it is over.
-struct Index {
-    oid: pg_sys::Oid,
-    columns: Vec<i16>,
+pub(super) struct Index {
+    pub(super) oid: pg_sys::Oid,
+    pub(super) columns: Vec<i16>,
+}
+
+/// Reads the block at a place into the slot, whatever snapshot sees it; whether there is one.
+///
+/// # Safety
+/// The slot is one of the table's.
+pub(super) unsafe fn fetch(
+    blocks: &Open,
+    mut place: pg_sys::ItemPointerData,
+    slot: *mut pg_sys::TupleTableSlot,
+) -> bool {
+    // SAFETY: the caller's promise; the server's own snapshot that sees everything.
+    unsafe {
+        let any = &raw mut pg_sys::SnapshotAnyData;
+        let found = pg_sys::table_tuple_fetch_row_version(blocks.as_ptr(), &raw mut place, any, slot);
+        if found {
+            pg_sys::slot_getallattrs(slot);
+        }
+        found
+    }
+}
+
+/// Without its indexes a table of blocks cannot be read in order.
+pub(super) fn missing_index(blocks: pg_sys::Oid) -> Error {
+    let name = relation::name(blocks);
+    Error::new(Kind::NotReady, format!("an index of {name} is missing"))
+        .detail("The order of blocks comes from it.")
+        .hint(format!("SELECT headroom.index_blocks({});", pgrx::spi::quote_literal(&name)))
 }
 
 /// A row of a table of blocks, in a slot that is deformed.
@@ -245,16 +273,13 @@ unsafe fn choose(
     };
     if found.is_none() && order != Order::Any {
         // SAFETY: the relation is open.
-        let name = relation::name(unsafe { (*blocks).rd_id });
-        return Err(Error::new(Kind::NotReady, format!("an index of {name} is missing"))
-            .detail("The order of blocks comes from it.")
-            .hint(format!("SELECT headroom.index_blocks('{name}');")));
+        return Err(missing_index(unsafe { (*blocks).rd_id }));
     }
     Ok(found.and_then(|i| indexes.into_iter().nth(i)))
 }
 
 /// The valid btree indexes of a table of blocks that are over all of it.
-unsafe fn indexes(blocks: pg_sys::Relation) -> Vec<Index> {
+pub(super) unsafe fn indexes(blocks: pg_sys::Relation) -> Vec<Index> {
     // SAFETY: the list and the index's description are the server's own and stay while the relation is open.
     unsafe {
         let list = pg_sys::RelationGetIndexList(blocks);

@@ -2,16 +2,17 @@
 
 use std::rc::Rc;
 
-use pgrx::{PgRelation, pg_sys, prelude::*};
+use pgrx::{pg_sys, prelude::*};
 
 use super::{
+    keys::Moving,
     open::{Head, OpenBlock},
     plan::Order,
     source::{BlockRow, Source},
 };
 use crate::{
     hypertable::{
-        catalogue, datum,
+        block_store, catalogue, datum,
         layout::{self, Layout},
         row_store::RowStore,
         seal,
@@ -34,8 +35,8 @@ COMMENT ON FUNCTION headroom.unseal(regclass) IS
 );
 
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
-fn unseal_all(relation: PgRelation) -> i64 {
-    or_raise(all(relation.oid()))
+fn unseal_all(relation: pg_sys::Oid) -> i64 {
+    or_raise(all(relation))
 }
 
 fn all(oid: pg_sys::Oid) -> Result<i64> {
@@ -127,6 +128,7 @@ impl Unsealer {
             let block = if layout::has_text_form(&layout) { datum::with_exact_text(read) } else { read() }?;
             self.delete_block(row.place(), deleted)?;
             self.places.clear();
+            let _moving = Moving::begin();
             for number in 0..block.rows {
                 if number % 256 == 0 {
                     pgrx::check_for_interrupts!();
@@ -167,6 +169,7 @@ impl Unsealer {
             )
         };
         if result == pg_sys::TM_Result::TM_Ok {
+            block_store::changed();
             return Ok(());
         }
         Err(Error::new(

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     WrongType,
     /// 42710: it is there already.
     Duplicate,
+    /// 23505: a row has the key already.
+    UniqueViolation,
     /// 42501: the caller may not do this.
     NotPermitted,
     /// 0A000: it cannot be kept, so it is refused.
@@ -44,6 +46,7 @@ impl Kind {
             Self::OutOfRange => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::WrongType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::Duplicate => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
+            Self::UniqueViolation => PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
             Self::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Unsupported => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotReady => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

@@ -13,12 +13,31 @@ struct Receiver<'a> {
     take: &'a mut dyn FnMut(*mut pg_sys::TupleTableSlot),
 }
 
+thread_local! {
+    // A backend has one thread.
+    static RUNNING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether a query of our own is being run.
+pub(crate) fn is_running() -> bool {
+    RUNNING.get()
+}
+
+struct Running(bool);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.set(self.0);
+    }
+}
+
 /// Runs a query and calls `take` for every row, with the slot deformed.
 pub(crate) fn each_row(
     sql: &str,
     arguments: &[(pg_sys::Oid, pg_sys::Datum)],
     mut take: impl FnMut(*mut pg_sys::TupleTableSlot),
 ) -> Result<()> {
+    let _running = Running(RUNNING.replace(true));
     let sql = CString::new(sql).map_err(|_| Error::new(Kind::Internal, "a query has a zero byte"))?;
     let mut types: Vec<_> = arguments.iter().map(|(oid, _)| *oid).collect();
     let mut receiver = Receiver {
