@@ -11,6 +11,7 @@ use crate::{
     hypertable::layout::{BlockColumns, Layout},
     server::{
         error::{Error, Kind, Result},
+        memory,
         relation::{self, Open},
     },
 };
@@ -92,6 +93,8 @@ pub(super) struct Source {
     pub(super) columns: BlockColumns,
     /// Conditions that the index does not check.
     rest: Vec<(BlockKey, pg_sys::FmgrInfo)>,
+    /// Where the scan began: what it allocates on its way must live as long as it does, not as long as a row.
+    context: pg_sys::MemoryContext,
     /// Whether the slot stands on a block.
     pub(super) has_block: bool,
 }
@@ -118,6 +121,7 @@ impl Source {
                 slot: pg_sys::table_slot_create(blocks, ptr::null_mut()),
                 columns,
                 rest: Vec::new(),
+                context: pg_sys::CurrentMemoryContext,
                 has_block: false,
             };
             if !parallel.is_null() {
@@ -194,7 +198,9 @@ impl Source {
         // SAFETY: the scan is open.
         unsafe {
             let forward = pg_sys::ScanDirection::ForwardScanDirection;
+            let before = memory::enter(self.context);
             self.has_block = loop {
+                pgrx::check_for_interrupts!();
                 let found = if self.index_scan.is_null() {
                     pg_sys::table_scan_getnextslot(self.table_scan, forward, self.slot)
                 } else {
@@ -208,6 +214,7 @@ impl Source {
                     break true;
                 }
             };
+            memory::enter(before);
             self.has_block
         }
     }
