@@ -298,6 +298,18 @@ pub(crate) async fn current(client: &impl GenericClient) -> Result<Option<Run>, 
     Ok(found.as_ref().map(run).transpose()?.flatten())
 }
 
+/// Key, moment of asking and model of the run that readers see.
+pub(crate) async fn current_head(client: &impl GenericClient) -> Result<Option<(i64, Timestamp, String)>, Error> {
+    let row = client.query_opt("select run_id, as_of, model from fleet.forecast_runs where is_current", &[]).await?;
+    Ok(row.map(|row| (row.get(0), row.get(1), row.get(2))))
+}
+
+/// Key of the run that readers see.
+pub(crate) async fn current_id(client: &impl GenericClient) -> Result<Option<i64>, Error> {
+    let row = client.query_opt("select run_id from fleet.forecast_runs where is_current", &[]).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
 /// The newest fitted constants; `None` where none were fitted yet.
 pub(crate) async fn newest_prior(client: &impl GenericClient) -> Result<Option<Prior>, Error> {
     let row = client

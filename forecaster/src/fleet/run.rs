@@ -92,7 +92,7 @@ pub(crate) async fn run(
             }
             Published::Current(done) => (true, done),
             Published::Past(done) => (false, done),
-            Published::Already(done) => (current_id(hub).await? == Some(run.id), done),
+            Published::Already(done) => (runs::current_id(&**hub.pool().get().await?).await? == Some(run.id), done),
             Published::GivenUp(done) => bail!(
                 "run {} was given up after {} forecasts, {} of them held back: fleet.forecast_runs.given_up says why; \
                  readers see the run before",
@@ -107,10 +107,6 @@ pub(crate) async fn run(
         return Ok(Summary { run: run.id, as_of: run.as_of, model: run.prior.version, current, done });
     }
     bail!("run {} waits for ranges that another service does not finish", run.id)
-}
-
-async fn current_id(hub: &Hub) -> anyhow::Result<Option<i64>> {
-    Ok(runs::current(&**hub.pool().get().await?).await?.map(|run| run.id))
 }
 
 async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
+use lettre::{Message, SmtpTransport, Transport as _};
 
 use crate::config::{Smtp, SmtpTls};
 use crate::database::outbox::{self, Held};
@@ -55,17 +55,15 @@ pub(super) async fn send_due(hub: &Hub) -> anyhow::Result<usize> {
     Ok(sent)
 }
 
-fn transport(smtp: &Smtp) -> anyhow::Result<AsyncSmtpTransport<Tokio1Executor>> {
+fn transport(smtp: &Smtp) -> anyhow::Result<SmtpTransport> {
     let parameters = || TlsParameters::new(smtp.host.clone()).context("the mail server's name");
     let tls = match smtp.tls {
         SmtpTls::None => Tls::None,
         SmtpTls::StartTls => Tls::Required(parameters()?),
         SmtpTls::Tls => Tls::Wrapper(parameters()?),
     };
-    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host)
-        .port(smtp.port)
-        .tls(tls)
-        .timeout(Some(PATIENCE));
+    let mut builder =
+        SmtpTransport::builder_dangerous(&smtp.host).port(smtp.port).tls(tls).timeout(Some(PATIENCE));
     if let Some((user, password_file)) = &smtp.credentials {
         let password = std::fs::read_to_string(password_file).with_context(|| {
             Failure::Configuration(format!("cannot read smtp.password_file {}", password_file.display()))
@@ -76,11 +74,7 @@ fn transport(smtp: &Smtp) -> anyhow::Result<AsyncSmtpTransport<Tokio1Executor>> 
     Ok(builder.build())
 }
 
-async fn deliver(
-    transport: &AsyncSmtpTransport<Tokio1Executor>,
-    smtp: &Smtp,
-    message: &outbox::Message,
-) -> anyhow::Result<()> {
+async fn deliver(transport: &SmtpTransport, smtp: &Smtp, message: &outbox::Message) -> anyhow::Result<()> {
     let from: lettre::message::Mailbox = smtp.from.parse().context("smtp.from is no address")?;
     let to = message.recipient.parse().with_context(|| format!("{:?} is no address", message.recipient))?;
     let id = format!("<{}@{}>", message.id, from.email.domain());
@@ -91,6 +85,7 @@ async fn deliver(
         .subject(&message.subject)
         .header(ContentType::TEXT_PLAIN)
         .body(message.body.clone())?;
-    tokio::time::timeout(PATIENCE, transport.send(email)).await.context("the mail server takes too long")??;
+    let transport = transport.clone();
+    tokio::task::spawn_blocking(move || transport.send(&email)).await.context("the sending ended")??;
     Ok(())
 }
