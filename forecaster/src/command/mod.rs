@@ -2,8 +2,8 @@
 
 mod config;
 mod doctor;
-mod import;
 mod forecast;
+mod import;
 mod job;
 mod migrate;
 mod node;

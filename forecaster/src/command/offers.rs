@@ -126,7 +126,11 @@ async fn show(hub: &crate::hub::Hub, id: i64, json: bool) -> anyhow::Result<()> 
         return print_json(&Shown { offer, lines, life, subject: words.subject, text: words.body });
     }
     let mut out = std::io::stdout().lock();
-    writeln!(out, "To: {} <{}>\nSubject: {}\n\n{}", offer.contact_name, offer.contact_email, words.subject, words.body)?;
+    writeln!(
+        out,
+        "To: {} <{}>\nSubject: {}\n\n{}",
+        offer.contact_name, offer.contact_email, words.subject, words.body
+    )?;
     for event in life {
         writeln!(out, "{}  {} by {} {}", event.happened_at, event.to_state, event.who, event.note)?;
     }

@@ -1,7 +1,5 @@
 //! `headroom plan`: what should be bought, on the current forecasts and today's catalogue.
 
-use std::io::Write as _;
-
 use super::{Context, print_json, progress};
 use crate::database::plans::{self, Stored};
 use crate::failure::Failure;
@@ -33,7 +31,10 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> anyhow::Res
         .await?;
         bar.finish_and_clear();
         if planned.is_none() {
-            return Err(Failure::NotFound("there is no fleet run yet: `headroom forecast` makes one".to_owned()).into());
+            return Err(Failure::NotFound(
+                "there is no fleet run yet: `headroom forecast` makes one".to_owned(),
+            )
+            .into());
         }
     }
     let rows = plans::current(&**hub.pool().get().await?, arguments.unit).await?;

@@ -300,8 +300,14 @@ mod tests {
         let server = [("smtp.host", "mail.vendor.example"), ("smtp.from", "sales@vendor.example")];
         assert_eq!(with(&server).expect("valid").smtp.expect("given").tls, super::SmtpTls::StartTls);
         assert!(with(&server[..1]).expect_err("no sender").contains("smtp.from"));
-        assert!(with(&[server[0], server[1], ("smtp.tls", "none")]).expect_err("open line").contains("loopback"));
-        assert!(with(&[server[0], server[1], ("smtp.user", "u")]).expect_err("no password").contains("password_file"));
+        assert!(
+            with(&[server[0], server[1], ("smtp.tls", "none")]).expect_err("open line").contains("loopback")
+        );
+        assert!(
+            with(&[server[0], server[1], ("smtp.user", "u")])
+                .expect_err("no password")
+                .contains("password_file")
+        );
     }
 
     #[test]

@@ -114,7 +114,8 @@ const COLUMNS: &str = "k.unit_id, f.component_id, f.resource, f.state, f.reason_
 
 fn stored(row: &Row) -> Result<Option<Stored>, Error> {
     // A name that this program does not know was written by a later one: not ours to tell.
-    let (Ok(resource), Ok(state)) = (row.try_get::<_, &str>(2)?.parse(), row.try_get::<_, &str>(3)?.parse()) else {
+    let (Ok(resource), Ok(state)) = (row.try_get::<_, &str>(2)?.parse(), row.try_get::<_, &str>(3)?.parse())
+    else {
         return Ok(None);
     };
     let count = |value: i64| u64::try_from(value).unwrap_or(0);
@@ -181,7 +182,8 @@ pub(crate) async fn previous(client: &impl GenericClient, range: Range) -> Resul
         .await?;
     let mut known = Vec::with_capacity(rows.len());
     for row in &rows {
-        let (Ok(resource), Ok(state)) = (row.try_get::<_, &str>(2)?.parse(), row.try_get::<_, &str>(3)?.parse())
+        let (Ok(resource), Ok(state)) =
+            (row.try_get::<_, &str>(2)?.parse(), row.try_get::<_, &str>(3)?.parse())
         else {
             continue;
         };
@@ -201,7 +203,11 @@ pub(crate) async fn previous(client: &impl GenericClient, range: Range) -> Resul
 }
 
 /// Forecasts of one run, in the order of unit, component and resource.
-pub(crate) async fn of_run(client: &impl GenericClient, run: i64, unit: Option<i64>) -> Result<Vec<Stored>, Error> {
+pub(crate) async fn of_run(
+    client: &impl GenericClient,
+    run: i64,
+    unit: Option<i64>,
+) -> Result<Vec<Stored>, Error> {
     let rows = client
         .query(
             &format!(
@@ -244,6 +250,10 @@ pub(crate) async fn earlier(
         .await?;
     Ok(rows
         .iter()
-        .map(|row| Earlier { as_of: row.get(0), state: row.get(1), dates: [row.get(2), row.get(3), row.get(4)] })
+        .map(|row| Earlier {
+            as_of: row.get(0),
+            state: row.get(1),
+            dates: [row.get(2), row.get(3), row.get(4)],
+        })
         .collect())
 }

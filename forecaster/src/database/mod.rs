@@ -22,11 +22,8 @@
 //! | [`jobs`] | schedule and history |
 //! | [`people`] | who signs in |
 
-<<<<<<< HEAD
 pub(crate) mod customers;
-=======
 pub(crate) mod forecasts;
->>>>>>> 17efdd6 (wip2)
 pub(crate) mod guard;
 pub(crate) mod histories;
 pub(crate) mod jobs;
@@ -41,11 +38,8 @@ pub(crate) mod plans;
 pub(crate) mod pool;
 pub(crate) mod products;
 pub(crate) mod ranges;
-<<<<<<< HEAD
-pub(crate) mod sales;
-=======
 pub(crate) mod runs;
->>>>>>> 17efdd6 (wip2)
+pub(crate) mod sales;
 pub(crate) mod series;
 pub(crate) mod units;
 pub(crate) mod worklist;

@@ -143,7 +143,11 @@ pub(crate) async fn open(client: &impl GenericClient) -> Result<Vec<Open>, Error
 }
 
 /// Makes an offer in the state planned, and writes that down.
-pub(crate) async fn make(client: &impl GenericClient, to: &Addressee, contact_name: &str) -> Result<i64, Error> {
+pub(crate) async fn make(
+    client: &impl GenericClient,
+    to: &Addressee,
+    contact_name: &str,
+) -> Result<i64, Error> {
     let row = client
         .query_one(
             "with made as (
@@ -245,11 +249,10 @@ pub(crate) async fn judged(
     calm_runs: u16,
 ) -> Result<(), Error> {
     client
-        .execute("update fleet.offers set judged_run = $2, calm_runs = $3 where offer_id = $1", &[
-            &offer,
-            &run,
-            &i16::try_from(calm_runs).unwrap_or(i16::MAX),
-        ])
+        .execute(
+            "update fleet.offers set judged_run = $2, calm_runs = $3 where offer_id = $1",
+            &[&offer, &run, &i16::try_from(calm_runs).unwrap_or(i16::MAX)],
+        )
         .await?;
     Ok(())
 }
@@ -264,7 +267,8 @@ pub(crate) async fn moved(
     note: &str,
     valid_until: Option<Date>,
 ) -> Result<bool, Error> {
-    let reason = matches!(to, OfferState::Declined | OfferState::Withdrawn).then_some(note).filter(|n| !n.is_empty());
+    let reason =
+        matches!(to, OfferState::Declined | OfferState::Withdrawn).then_some(note).filter(|n| !n.is_empty());
     let changed = client
         .execute(
             "update fleet.offers set state = $3, changed_at = now(), outcome_reason = coalesce($4, outcome_reason),
@@ -286,7 +290,10 @@ pub(crate) async fn moved(
 }
 
 /// What decides whether an offer may be sent.
-pub(crate) async fn contact_rules(client: &impl GenericClient, offer: i64) -> Result<Option<ContactRules>, Error> {
+pub(crate) async fn contact_rules(
+    client: &impl GenericClient,
+    offer: i64,
+) -> Result<Option<ContactRules>, Error> {
     let row = client
         .query_opt(
             "select c.no_contact, c.no_contact_until, c.buying_months, c.cool_down_days, o.contact_email,
@@ -301,7 +308,10 @@ pub(crate) async fn contact_rules(client: &impl GenericClient, offer: i64) -> Re
     row.map(|row| {
         let last_sent: Option<Timestamp> = row.try_get(5)?;
         Ok(ContactRules {
-            consent: Consent { sales: row.try_get::<_, Option<bool>>(6)? == Some(true), ..Consent::default() },
+            consent: Consent {
+                sales: row.try_get::<_, Option<bool>>(6)? == Some(true),
+                ..Consent::default()
+            },
             no_contact: row.try_get(0)?,
             no_contact_until: row.try_get(1)?,
             buying_months: months(row.try_get(2)?),

@@ -56,7 +56,7 @@ pub(crate) struct UnitPlan {
 }
 
 /// One alternative as the statement below takes it.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Line<'a> {
     unit_id: i64,
     component_id: i64,
@@ -130,9 +130,17 @@ fn line<'a>(plan: &UnitPlan, index: usize, one: &'a Alternative) -> Line<'a> {
 }
 
 /// Removes a run's plans of the units of a range, before they are made anew.
-pub(crate) async fn remove(transaction: &Transaction<'_>, run: i64, first: i64, last: i64) -> Result<u64, Error> {
+pub(crate) async fn remove(
+    transaction: &Transaction<'_>,
+    run: i64,
+    first: i64,
+    last: i64,
+) -> Result<u64, Error> {
     transaction
-        .execute("delete from fleet.plans where run_id = $1 and unit_id between $2 and $3", &[&run, &first, &last])
+        .execute(
+            "delete from fleet.plans where run_id = $1 and unit_id between $2 and $3",
+            &[&run, &first, &last],
+        )
         .await
 }
 

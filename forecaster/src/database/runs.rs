@@ -139,7 +139,12 @@ pub(crate) async fn claim(transaction: &Transaction<'_>, run: i64) -> Result<Opt
 }
 
 /// Writes down that a claimed range is done.
-pub(crate) async fn done(transaction: &Transaction<'_>, run: i64, range: Range, done: Done) -> Result<(), Error> {
+pub(crate) async fn done(
+    transaction: &Transaction<'_>,
+    run: i64,
+    range: Range,
+    done: Done,
+) -> Result<(), Error> {
     transaction
         .execute(
             "update fleet.run_ranges set done_at = clock_timestamp(), forecasts = $3, carried = $4, held_back = $5, plans = $6
@@ -167,7 +172,10 @@ pub(crate) async fn progress(client: &impl GenericClient, run: i64) -> Result<(i
 /// The ranges of a run.
 pub(crate) async fn ranges(client: &impl GenericClient, run: i64) -> Result<Vec<Range>, Error> {
     let rows = client
-        .query("select first_unit, last_unit from fleet.run_ranges where run_id = $1 order by first_unit", &[&run])
+        .query(
+            "select first_unit, last_unit from fleet.run_ranges where run_id = $1 order by first_unit",
+            &[&run],
+        )
         .await?;
     Ok(rows.iter().map(|row| Range { first: row.get(0), last: row.get(1) }).collect())
 }
@@ -234,16 +242,17 @@ pub(crate) async fn publish(
     let is_current = current.is_none_or(|current| as_of >= current);
     if let Some(why) = flaw(done, state.get::<_, Option<i64>>(3).filter(|_| is_current)) {
         transaction
-            .execute("update fleet.forecast_runs set given_up = $2, forecasts = $3 where run_id = $1", &[
-                &run,
-                &why,
-                &done.forecasts,
-            ])
+            .execute(
+                "update fleet.forecast_runs set given_up = $2, forecasts = $3 where run_id = $1",
+                &[&run, &why, &done.forecasts],
+            )
             .await?;
         return Ok(Published::GivenUp(done));
     }
     if is_current {
-        transaction.execute("update fleet.forecast_runs set is_current = false where is_current", &[]).await?;
+        transaction
+            .execute("update fleet.forecast_runs set is_current = false where is_current", &[])
+            .await?;
     }
     transaction
         .execute(
@@ -289,18 +298,18 @@ pub(crate) async fn forget_old(client: &impl GenericClient, now: Timestamp) -> R
 
 /// The run that readers see; `None` where there is none, or one of another version of this program.
 pub(crate) async fn current(client: &impl GenericClient) -> Result<Option<Run>, Error> {
-    let found = client
-        .query_opt(
-            &format!("select {COLUMNS} from fleet.forecast_runs where is_current"),
-            &[],
-        )
-        .await?;
+    let found =
+        client.query_opt(&format!("select {COLUMNS} from fleet.forecast_runs where is_current"), &[]).await?;
     Ok(found.as_ref().map(run).transpose()?.flatten())
 }
 
 /// Key, moment of asking and model of the run that readers see.
-pub(crate) async fn current_head(client: &impl GenericClient) -> Result<Option<(i64, Timestamp, String)>, Error> {
-    let row = client.query_opt("select run_id, as_of, model from fleet.forecast_runs where is_current", &[]).await?;
+pub(crate) async fn current_head(
+    client: &impl GenericClient,
+) -> Result<Option<(i64, Timestamp, String)>, Error> {
+    let row = client
+        .query_opt("select run_id, as_of, model from fleet.forecast_runs where is_current", &[])
+        .await?;
     Ok(row.map(|row| (row.get(0), row.get(1), row.get(2))))
 }
 

@@ -115,7 +115,8 @@ async fn computed(
 
 fn compute(given: &Given) -> Computed {
     let parts: BTreeMap<i64, &Component> = given.components.iter().map(|part| (part.id, part)).collect();
-    let before: BTreeMap<_, _> = given.previous.iter().map(|one| ((one.component, one.resource), one)).collect();
+    let before: BTreeMap<_, _> =
+        given.previous.iter().map(|one| ((one.component, one.resource), one)).collect();
     let mut computed = Computed::default();
     let mut of_unit: BTreeMap<i64, Vec<(i64, Forecast)>> = BTreeMap::new();
     for history in &given.histories {

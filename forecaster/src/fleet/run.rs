@@ -92,7 +92,9 @@ pub(crate) async fn run(
             }
             Published::Current(done) => (true, done),
             Published::Past(done) => (false, done),
-            Published::Already(done) => (runs::current_id(&**hub.pool().get().await?).await? == Some(run.id), done),
+            Published::Already(done) => {
+                (runs::current_id(&**hub.pool().get().await?).await? == Some(run.id), done)
+            }
             Published::GivenUp(done) => bail!(
                 "run {} was given up after {} forecasts, {} of them held back: fleet.forecast_runs.given_up says why; \
                  readers see the run before",
@@ -115,7 +117,10 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
     runs::give_up_old(&**client, now - UNFINISHED_MAX).await?;
     if let Some(as_of) = request.as_of {
         if as_of > now {
-            return Err(Failure::Usage(format!("--as-of {as_of} lies in the future: nothing is known there")).into());
+            return Err(Failure::Usage(format!(
+                "--as-of {as_of} lies in the future: nothing is known there"
+            ))
+            .into());
         }
     } else if let Some(run) = runs::unfinished(&**client, request.scope, now - UNFINISHED_MAX).await? {
         return Ok(run);
@@ -167,7 +172,7 @@ async fn work(
             forecast_range(&transaction, run, range, asked, catalogue)
                 .await
                 .with_context(|| format!("units {} to {}", range.first, range.last))?;
-            let units = runs::units_in(&transaction, range).await?;
+            let units = runs::units_in(&*transaction, range).await?;
             transaction.commit().await?;
             tell(units);
         }
@@ -191,12 +196,18 @@ fn run_flaw(done: Done, replaced: Option<i64>) -> Option<String> {
     }
     let replaced = replaced?;
     (done.forecasts * 2 < replaced).then(|| {
-        format!("it has {} forecasts where the run before has {replaced}: histories are missing", done.forecasts)
+        format!(
+            "it has {} forecasts where the run before has {replaced}: histories are missing",
+            done.forecasts
+        )
     })
 }
 
 /// Plans all units anew on what the current run says; gives the number of units with a plan, `None` without a run.
-pub(crate) async fn plan_again(hub: &Hub, watch: &(dyn Fn(i64, i64) + Sync)) -> anyhow::Result<Option<usize>> {
+pub(crate) async fn plan_again(
+    hub: &Hub,
+    watch: &(dyn Fn(i64, i64) + Sync),
+) -> anyhow::Result<Option<usize>> {
     let mut client = hub.pool().get().await?;
     let Some(run) = runs::current(&**client).await? else { return Ok(None) };
     let catalogue = Arc::new(plans::catalogue(&**client).await?);

@@ -85,9 +85,16 @@ mod tests {
 
     #[test]
     fn a_unit_stands_until_it_tells_something_new_or_its_forecast_is_old() {
-        let parts = [part(1, 1, Some(-1)), part(2, 2, Some(-1)), part(3, 2, Some(1)), part(4, 3, Some(-1)), part(5, 4, None)];
+        let parts = [
+            part(1, 1, Some(-1)),
+            part(2, 2, Some(-1)),
+            part(3, 2, Some(1)),
+            part(4, 3, Some(-1)),
+            part(5, 4, None),
+        ];
         let previous = [told(1, 1, -1), told(2, 2, -1), told(3, 2, -1)];
-        let stands = |model, hours| unchanged(&parts, &previous, model, at(hours)).into_iter().collect::<Vec<_>>();
+        let stands =
+            |model, hours| unchanged(&parts, &previous, model, at(hours)).into_iter().collect::<Vec<_>>();
         assert_eq!(stands("m", 2), [1], "2 has news, 3 was never forecast, 4 never told anything");
         assert!(stands("other", 2).is_empty() && stands("m", 24).is_empty() && stands("m", -1).is_empty());
     }

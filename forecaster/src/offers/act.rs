@@ -34,7 +34,10 @@ pub(crate) async fn act(
     let to = match transition(offer.state, event) {
         Ok(to) => to,
         Err(Refused { state, .. }) => {
-            return Ok(Acted::Refused(format!("Offer {offer_id} is {state}: it cannot be {} any more.", done(event))));
+            return Ok(Acted::Refused(format!(
+                "Offer {offer_id} is {state}: it cannot be {} any more.",
+                done(event)
+            )));
         }
     };
     if event == Event::Draft && offer.contact_email.trim().is_empty() {
@@ -42,19 +45,24 @@ pub(crate) async fn act(
     }
     let mut valid_until = None;
     if event == Event::Send {
-        let Some(rules) = offers::contact_rules(transaction, offer_id).await? else { return Ok(Acted::Unknown) };
+        let Some(rules) = offers::contact_rules(transaction, offer_id).await? else {
+            return Ok(Acted::Unknown);
+        };
         if let Err(forbidden) = may_send(&rules, today) {
             return Ok(Acted::Refused(format!("Offer {offer_id} is not sent: {forbidden}.")));
         }
         valid_until = Some(today.checked_add(Span::new().days(i64::from(valid_days)))?);
     }
     if !offers::moved(transaction, offer_id, offer.state, to, who, note, valid_until).await? {
-        return Ok(Acted::Refused(format!("Offer {offer_id} was changed by somebody else at the same moment.")));
+        return Ok(Acted::Refused(format!(
+            "Offer {offer_id} was changed by somebody else at the same moment."
+        )));
     }
     if event == Event::Send {
         let lines = offers::lines(transaction, offer_id).await?;
         let Letter { subject, body } = letter(&offers::Offer { valid_until, ..offer.clone() }, &lines);
-        outbox::put(transaction, Uuid::now_v7(), offer_id, offer.contact_email.trim(), &subject, &body).await?;
+        outbox::put(transaction, Uuid::now_v7(), offer_id, offer.contact_email.trim(), &subject, &body)
+            .await?;
     }
     Ok(Acted::Now(to))
 }

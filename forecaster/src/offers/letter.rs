@@ -23,13 +23,18 @@ pub(crate) fn letter(offer: &Offer, lines: &[Line]) -> Letter {
         count => format!("{count} storage units"),
     };
     let subject = match offer.order_by {
-        Some(date) => format!("Offer {}: {units} to order for by {}", offer.offer_id, date.strftime("%-d %B %Y")),
+        Some(date) => {
+            format!("Offer {}: {units} to order for by {}", offer.offer_id, date.strftime("%-d %B %Y"))
+        }
         None => format!("Offer {} for {units}", offer.offer_id),
     };
     let name = plain(&offer.contact_name);
     let mut body = if name.is_empty() { "Good day,\n\n".to_owned() } else { format!("Dear {name},\n\n") };
     let mut write = || -> std::fmt::Result {
-        writeln!(body, "by the figures that your units report, {units} of yours will need something soon:\n")?;
+        writeln!(
+            body,
+            "by the figures that your units report, {units} of yours will need something soon:\n"
+        )?;
         let mut unit = None;
         for line in lines {
             if unit != Some((line.unit_id, &line.resource)) {
@@ -79,7 +84,12 @@ fn head(body: &mut String, line: &Line) -> std::fmt::Result {
     };
     match (line.p50, line.p10) {
         (Some(p50), _) => {
-            writeln!(body, "\n  {what} runs out about {}{}", day(p50), line.p10.map(|p10| format!(", perhaps from {}", day(p10))).unwrap_or_default())
+            writeln!(
+                body,
+                "\n  {what} runs out about {}{}",
+                day(p50),
+                line.p10.map(|p10| format!(", perhaps from {}", day(p10))).unwrap_or_default()
+            )
         }
         (None, Some(p10)) => writeln!(body, "\n  {what} may run out from {}", day(p10)),
         (None, None) => writeln!(body, "\n  {what} has run out"),
@@ -138,8 +148,16 @@ mod tests {
         };
         let letter = letter(&offer, &[line]);
         assert_eq!(letter.subject, "Offer 7: a storage unit to order for by 10 January 2027");
-        assert!(!letter.body.contains("\r") && letter.body.starts_with("Dear Ruth  Bcc: all@customer.example,\n"));
-        for told in ["HSN8-1", "2 × Drive 8 TB (HX-HD8): 530 EUR", "5 March 2027", "24 December 2026", "sales purpose"] {
+        assert!(
+            !letter.body.contains("\r") && letter.body.starts_with("Dear Ruth  Bcc: all@customer.example,\n")
+        );
+        for told in [
+            "HSN8-1",
+            "2 × Drive 8 TB (HX-HD8): 530 EUR",
+            "5 March 2027",
+            "24 December 2026",
+            "sales purpose",
+        ] {
             assert!(letter.body.contains(told), "{told}: {}", letter.body);
         }
     }

@@ -48,7 +48,9 @@ pub(super) async fn review(
             .iter()
             .map(|(unit, resource)| {
                 needs.iter().any(|need| {
-                    need.unit == *unit && need.resource == *resource && stands(need, today, settings.offers_notice_days)
+                    need.unit == *unit
+                        && need.resource == *resource
+                        && stands(need, today, settings.offers_notice_days)
                 })
             })
             .collect();
@@ -72,7 +74,12 @@ pub(super) async fn review(
 }
 
 /// Lets a draft follow its plans: new lines and prices, and without the needs that went while others stay.
-async fn follow(transaction: &Transaction<'_>, open: &Open, standing: &[bool], run: i64) -> anyhow::Result<bool> {
+async fn follow(
+    transaction: &Transaction<'_>,
+    open: &Open,
+    standing: &[bool],
+    run: i64,
+) -> anyhow::Result<bool> {
     let plans = offers::plans_that_differ(transaction, open.offer).await?;
     if !plans.is_empty() {
         offers::take_plans(transaction, open.offer, &plans).await?;

@@ -35,10 +35,10 @@ pub(super) async fn send_due(hub: &Hub) -> anyhow::Result<usize> {
         let transaction = client.transaction().await?;
         match outbox::hold(&transaction, &message).await? {
             Held::Taken => continue,
-            Held::MustNot => outbox::drop_message(&transaction, message.id).await?,
+            Held::MustNot => outbox::drop_message(&*transaction, message.id).await?,
             Held::MayGo => match deliver(&transport, smtp, &message).await {
                 Ok(()) => {
-                    outbox::sent(&transaction, message.id, Timestamp::now()).await?;
+                    outbox::sent(&*transaction, message.id, Timestamp::now()).await?;
                     sent += 1;
                 }
                 Err(error) => {
@@ -46,7 +46,7 @@ pub(super) async fn send_due(hub: &Hub) -> anyhow::Result<usize> {
                     tracing::warn!(message = %message.id, error = why, "a message could not be sent");
                     let wait = RETRY_SECONDS << message.tries.clamp(0, 10);
                     let again = Timestamp::now() + SignedDuration::from_secs(wait);
-                    outbox::failed(&transaction, message.id, &why, again).await?;
+                    outbox::failed(&*transaction, message.id, &why, again).await?;
                 }
             },
         }
