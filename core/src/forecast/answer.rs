@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Prior, Question, Reason, State};
+use super::{Reason, State};
 use crate::unit::Resource;
 
 /// The value's quantiles at one future day.
@@ -53,6 +53,18 @@ impl Passage {
         }
         let share = (deadline.as_millisecond() - left.at.as_millisecond()) as f64 / span as f64;
         Some(left.probability + share * (right.probability - left.probability))
+    }
+
+    /// The date by which the limit is reached with this probability: the inverse of [`Self::probability_by`]. `None`
+    /// where the last point is less probable, and where there is no distribution. The first point where it is more
+    /// probable already.
+    pub fn date_of(&self, probability: f64) -> Option<Timestamp> {
+        let next = self.0.iter().position(|point| point.probability >= probability)?;
+        let right = self.0[next];
+        let Some(left) = next.checked_sub(1).map(|i| self.0[i]) else { return Some(right.at) };
+        let share = (probability - left.probability) / (right.probability - left.probability);
+        let span = (right.at.as_second() - left.at.as_second()) as f64;
+        Timestamp::from_second(left.at.as_second() + libm::round(share * span) as i64).ok()
     }
 }
 
@@ -108,38 +120,4 @@ pub struct Forecast {
     pub samples: u64,
     /// Number of observations set aside because they were not believable.
     pub set_aside: u64,
-}
-
-impl Forecast {
-    /// The answer to a question before its history is looked at.
-    pub(super) fn without_history(question: &Question<'_>, prior: &Prior, set_aside: u64) -> Self {
-        Self {
-            resource: question.resource,
-            state: State::TooShort,
-            reason: Reason { code: String::new(), sentence: String::new() },
-            p10: None,
-            p50: None,
-            p90: None,
-            passage: Passage::default(),
-            fan: Vec::new(),
-            why: Vec::new(),
-            model: prior.version.clone(),
-            as_of: question.as_of,
-            data_from: None,
-            data_until: None,
-            last_used: None,
-            limit: question.limit.filter(|l| l.is_finite() && *l > 0.0),
-            samples: 0,
-            set_aside,
-        }
-    }
-
-    /// Probability that it is exhausted by a deadline, the lead time of an order for example: the number that offers
-    /// act on. `None` where there is no ground for one.
-    pub fn probability_by(&self, deadline: Timestamp) -> Option<f64> {
-        match self.state {
-            State::AlreadyExhausted => Some(1.0),
-            _ => self.passage.probability_by(deadline),
-        }
-    }
 }

@@ -13,12 +13,20 @@ pub(crate) enum Kind {
     WrongObject,
     /// 42704: the thing named does not exist.
     Undefined,
+    /// 42883: the function that is needed does not exist.
+    UndefinedFunction,
     /// 42703: the column named does not exist.
     UndefinedColumn,
     /// 22023: a number outside of what is possible.
     OutOfRange,
     /// 42804: a value of another type is needed.
     WrongType,
+    /// 22023: an argument that cannot be.
+    InvalidArgument,
+    /// 22008: a moment that the server does not have.
+    MomentOutOfRange,
+    /// 22003: a number that its type does not have.
+    NumberOutOfRange,
     /// 42710: it is there already.
     Duplicate,
     /// 23505: a row has the key already.
@@ -42,9 +50,13 @@ impl Kind {
         match self {
             Self::WrongObject => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
             Self::Undefined => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            Self::UndefinedFunction => PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
             Self::UndefinedColumn => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             Self::OutOfRange => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::WrongType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            Self::InvalidArgument => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            Self::MomentOutOfRange => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,
+            Self::NumberOutOfRange => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Self::Duplicate => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::UniqueViolation => PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
             Self::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
