@@ -7,6 +7,7 @@ mod doctor;
 mod enrol;
 mod forecast;
 mod preview;
+mod probe;
 mod reader;
 mod run;
 mod store;
@@ -46,6 +47,8 @@ enum Subcommands {
     Enrol(enrol::Args),
     /// Print exactly what would leave this node, as JSON
     Preview(preview::Args),
+    /// Look at this machine now and print what is seen; nothing is kept or sent
+    Probe(probe::Args),
     /// Whose unit it is and what may leave: show, set, grant, withdraw
     User(user::Args),
     /// When what this node watches runs out, from its own store
@@ -126,6 +129,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Subcommands::Reader(args) => reader::run(&context, &args),
         Subcommands::Enrol(args) => enrol::run(&context, &args),
         Subcommands::Preview(args) => preview::run(&context, &args),
+        Subcommands::Probe(args) => probe::run(&context, &args),
         Subcommands::User(args) => user::run(&context, args),
         Subcommands::Bundle(args) => bundle::run(&context, &args),
         Subcommands::Config(args) => config::run(&context, &args),

@@ -126,11 +126,52 @@ impl ThinPool {
     }
 }
 
+/// Whether a line is a thin volume's.
+pub fn is_thin_volume(line: &str) -> bool {
+    line.split_whitespace().nth(2) == Some("thin")
+}
+
+/// The block size in a pool's table: `start length thin-pool METADATA DATA BLOCK-SECTORS …`.
+pub fn block_sectors(table: &str) -> Option<u64> {
+    let words: Vec<&str> = table.split_whitespace().collect();
+    let place = words.iter().position(|word| *word == "thin-pool")?;
+    words.get(place + 3)?.parse().ok().filter(|sectors| (128..=2_097_152).contains(sectors))
+}
+
+/// A thin volume's status, `start length thin MAPPED-SECTORS HIGHEST`: what is mapped is spent.
+///
+/// # Errors
+/// [`DecodeError`] where the line has another form or maps more than the volume's length.
+pub fn thin_volume(line: &str) -> Result<Findings, DecodeError> {
+    let bad = |what: String| DecodeError::BadText {
+        page: "dmsetup status of a thin volume",
+        offset: 0,
+        length: line.len(),
+        what,
+    };
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let number = |index: usize, what: &str| {
+        let word = words.get(index).copied().unwrap_or("");
+        word.parse::<u64>().map_err(|_| bad(format!("{what} is {word:?}, not a number")))
+    };
+    let (length, mapped) = (number(1, "the length")?, number(3, "the number of mapped sectors")?);
+    if mapped > length {
+        return Err(bad(format!("{mapped} of {length} sectors are mapped")));
+    }
+    let mut found = Findings::default();
+    found.specs.thin = Some(true);
+    found.source("thin", "dmsetup status, target thin");
+    let source = "dmsetup status thin, mapped sectors of 512 bytes";
+    found.status.used_bytes = found.bytes("used_bytes", u128::from(mapped) * 512, source);
+    found.status.used_source = found.status.used_bytes.map(|_| CapacitySource::Lvm);
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use headroom_core::quantity::Bytes;
 
-    use super::decode;
+    use super::{block_sectors, decode, is_thin_volume, thin_volume};
 
     const LINE: &str =
         "pool: 0 131072 thin-pool 1 17/1024 320/1024 - rw discard_passdown queue_if_no_space - 1024";
@@ -165,5 +206,17 @@ mod tests {
         ] {
             assert!(decode(line, None).is_err(), "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_thin_volume_has_spent_what_is_mapped() {
+        let line = "0 409600 thin 40960 81919";
+        assert!(is_thin_volume(line) && !is_thin_volume(LINE));
+        assert_eq!(thin_volume(line).unwrap().status.used_bytes, Some(Bytes(40_960 * 512)));
+        for line in ["", "0 10 thin 11 12", "0 10 thin - -", "0 10 thin Fail"] {
+            assert!(thin_volume(line).is_err(), "{line:?}");
+        }
+        assert_eq!(block_sectors("0 131072 thin-pool 7:0 7:1 128 32768 0"), Some(128));
+        assert_eq!(block_sectors("0 131072 thin-pool 7:0 7:1 x"), None);
     }
 }

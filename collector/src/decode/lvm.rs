@@ -1,10 +1,10 @@
 //! `vgs` and `lvs --reportformat json`: volume groups and logical volumes, thick and thin.
 //!
 //! Ask with `--units b --nosuffix`; a `B` suffix is read too, other units are refused, because they are rounded.
-//! Columns: `vg_name,vg_uuid,vg_size,vg_free` and `lv_name,vg_name,lv_uuid,lv_size,lv_metadata_size,data_percent,
+//! Columns: `vg_name,vg_uuid,vg_size,vg_free,pv_name` and `lv_name,vg_name,lv_uuid,lv_size,lv_metadata_size,data_percent,
 //! metadata_percent,lv_attr,pool_lv`.
 
-use headroom_core::unit::{AbsenceReason, CapacitySource, ComponentKey, ComponentKind};
+use headroom_core::unit::{AbsenceReason, CapacitySource, ComponentKey, ComponentKind, EvidenceKind};
 use serde_json::Value;
 
 use super::{DecodeError, Findings, Part};
@@ -29,7 +29,12 @@ pub fn decode(json: &Value) -> Result<Vec<Part>, DecodeError> {
     };
     let mut parts = Vec::new();
     for row in rows("vg") {
-        parts.push(volume_group(row)?);
+        let part = volume_group(row)?;
+        // With the column pv_name a group has a row for each of its physical volumes.
+        match parts.iter_mut().find(|known: &&mut Part| known.key == part.key) {
+            Some(known) => known.provided_by.extend(part.provided_by),
+            None => parts.push(part),
+        }
     }
     for row in rows("lv") {
         parts.push(logical_volume(row)?);
@@ -87,8 +92,16 @@ fn volume_group(row: &Value) -> Result<Part, DecodeError> {
         ),
     }
     found.specs.format = Some("lvm".to_owned());
-    let mut part = Part::new(ComponentKind::VolumeGroup, found, &format!("lvm:{name}"));
+    if let Some(uuid) = text(row, "vg_uuid") {
+        found.evidence(EvidenceKind::Uuid, uuid);
+    }
+    let mut part = Part::new(ComponentKind::VolumeGroup, found, "");
+    // Logical volumes name their group, so the name is the key.
+    part.key = ComponentKey(format!("lvm:{name}"));
     part.label = Some(name.to_owned());
+    if let Some(device) = text(row, "pv_name") {
+        part.provided_by.push(ComponentKey(format!("device:{device}")));
+    }
     Ok(part)
 }
 
@@ -152,6 +165,15 @@ mod tests {
     fn free_extents_are_headroom() {
         let json = json!({"report": [{"vg": [{"vg_name": "vg0", "vg_size": "1000B", "vg_free": "400"}]}]});
         assert_eq!(decode(&json).unwrap()[0].findings.status.used_bytes, Some(Bytes(600)));
+    }
+
+    #[test]
+    fn a_group_over_several_physical_volumes_is_one() {
+        let row = |pv: &str| json!({"vg_name": "vg0", "vg_uuid": "abc-1", "vg_size": "9", "vg_free": "4", "pv_name": pv});
+        let parts = decode(&json!({"report": [{"vg": [row("/dev/sda1"), row("/dev/sdb")]}]})).unwrap();
+        assert_eq!(parts.len(), 1);
+        let devices: Vec<&str> = parts[0].provided_by.iter().map(|key| key.0.as_str()).collect();
+        assert_eq!(devices, ["device:/dev/sda1", "device:/dev/sdb"]);
     }
 
     #[test]

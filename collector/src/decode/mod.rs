@@ -9,7 +9,7 @@
 //! | [`scsi_provisioning`], [`scsi_log_pages`] | log page 0Ch; the others |
 //! | [`smartctl`] | `smartctl --json` |
 //! | [`redfish`], [`redfish_tree`] | arrays: one resource, and what provides whose space |
-//! | [`dm_thin`], [`lvm`], [`zpool`], [`mdstat`] | what sits above the drives |
+//! | [`dm_targets`], [`dm_thin`], [`lvm`], [`zpool`], [`mdstat`] | what sits above the drives |
 //! | [`ata_identify`], [`ata_smart`], [`ata_statistics`] | SATA drives |
 //! | [`PageName`], [`raw_page`] | raw pages by name |
 //! | [`capture`], [`report`] | a file from the field, and the result for it |
@@ -20,6 +20,7 @@ pub mod ata_identify;
 pub mod ata_smart;
 pub mod ata_statistics;
 pub mod capture;
+pub mod dm_targets;
 pub mod dm_thin;
 mod error;
 mod findings;

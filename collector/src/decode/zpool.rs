@@ -1,7 +1,7 @@
 //! `zpool list -Hp`: tab-separated, in bytes: name, size, allocated, free, checkpoint, expand size, fragmentation,
-//! capacity, dedup, health, altroot. A faulted pool has `-` for all figures.
+//! capacity, dedup, health, altroot. A faulted pool has `-` for all figures. `-v` adds the vdevs, indented by a tab.
 
-use headroom_core::unit::{AbsenceReason, CapacitySource, ComponentKind};
+use headroom_core::unit::{AbsenceReason, CapacitySource, ComponentKey, ComponentKind};
 
 use super::{DecodeError, Findings, Part};
 
@@ -12,8 +12,19 @@ const PAGE: &str = "zpool list -Hp";
 /// # Errors
 /// [`DecodeError`] with the line where a line has too few columns or a size in a rounded unit.
 pub fn decode(output: &str) -> Result<Vec<Part>, DecodeError> {
-    let lines = output.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(index, line)| pool(index + 1, line)).collect()
+    let mut pools: Vec<Part> = Vec::new();
+    for (index, line) in output.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let Some(member) = line.strip_prefix('\t') else {
+            pools.push(pool(index + 1, line)?);
+            continue;
+        };
+        // With -v the vdevs follow, indented; with -P a drive is the path of its device.
+        let name = member.trim_start().split('\t').next().unwrap_or("");
+        if let (Some(pool), true) = (pools.last_mut(), name.starts_with('/')) {
+            pool.provided_by.push(ComponentKey(format!("device:{name}")));
+        }
+    }
+    Ok(pools)
 }
 
 /// Whether a line looks like one of `zpool list -Hp`.
@@ -88,6 +99,14 @@ mod tests {
         assert_eq!(parts[1].findings.status.used_bytes, None);
         assert!(parts[1].absences()[0].detail.as_ref().unwrap().contains("FAULTED"));
         assert!(is_zpool(output.lines().next().unwrap()));
+    }
+
+    #[test]
+    fn vdevs_are_what_the_pool_is_made_of() {
+        let output = "tank\t1000\t400\t600\t-\t-\t33\t40\t1.00\tONLINE\t-\n\tmirror-0\t1000\t400\t600\n\t/dev/sda1\t-\t-\t-\n\
+                      \t/dev/sdb1\t-\t-\t-\n";
+        let parts = decode(output).unwrap();
+        assert_eq!((parts.len(), parts[0].provided_by.len()), (1, 2));
     }
 
     #[test]

@@ -61,6 +61,13 @@ impl Layout {
         self.whole(&transport.resolve(&real).ok()?)
     }
 
+    /// The component that a device node such as `/dev/sda1` belongs to.
+    pub fn component_of_node(&self, transport: &dyn Transport, node: &str) -> Option<String> {
+        let real = transport.resolve(Path::new(node)).ok()?;
+        let place = transport.resolve(&Path::new("/sys/class/block").join(real.file_name()?)).ok()?;
+        self.whole(&place).map(|name| component_name(&name))
+    }
+
     /// The whole device of a path in /sys: its own name or, for a partition, that of the folder around it.
     fn whole(&self, place: &Path) -> Option<String> {
         place
@@ -203,7 +210,8 @@ fn describe(
             if text("queue/rotational").as_deref() == Some("0") {
                 findings.specs.rotation_rpm = Some(0);
             }
-            findings.specs.vendor = text("device/vendor").filter(|vendor| !vendor.starts_with("0x"));
+            findings.specs.vendor =
+                text("device/vendor").filter(|vendor| !vendor.starts_with("0x") && vendor != "ATA");
             findings.specs.model = text("device/model");
             findings.specs.firmware = text("device/rev");
             findings.specs.serial = text("serial").or_else(|| text("device/serial")).or_else(|| {
@@ -234,6 +242,13 @@ fn describe(
         }
         ComponentKind::Pool => {
             findings.specs.format = text("md/level");
+            if let Some(missing) =
+                number(transport, &folder.join("md/degraded")).filter(|missing| *missing > 0)
+            {
+                findings
+                    .disagreements
+                    .push(format!("{device} is degraded: {missing} of its members are missing"));
+            }
             if let Some(uuid) = text("md/uuid") {
                 findings.evidence(EvidenceKind::Uuid, &uuid.to_ascii_lowercase());
             }

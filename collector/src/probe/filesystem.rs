@@ -11,6 +11,7 @@ use headroom_core::{
 
 use super::guard::{Guard, NoAnswer};
 use super::mountinfo::{self, Mount};
+use super::session::reason_of;
 use super::{Found, Scope};
 use crate::decode::{BYTES_MAX, Findings};
 use crate::transport::{FileSystemFigures, Transport, TransportError};
@@ -131,15 +132,6 @@ fn found(
 /// btrfs gives each subvolume a device number that is not in the mount table.
 fn has_own_numbers(format: &str) -> bool {
     matches!(format, "btrfs" | "bcachefs")
-}
-
-/// How an error reads as the reason of an absence.
-pub(super) fn reason_of(error: &TransportError) -> AbsenceReason {
-    match error {
-        TransportError::PermissionDenied { .. } => AbsenceReason::PermissionDenied,
-        TransportError::TimedOut { .. } => AbsenceReason::TimedOut,
-        _ => AbsenceReason::Refused,
-    }
 }
 
 fn without_figures(findings: &mut Findings, reason: AbsenceReason, detail: &str) {

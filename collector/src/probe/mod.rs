@@ -7,6 +7,10 @@
 //! | [`filesystem`] | mounted file systems, by statvfs |
 //! | [`block_device`] | drives and what lies on them, by /sys/block |
 //! | [`nvme`] | NVMe controllers and namespaces, by ioctl |
+//! | [`scsi`] | SCSI units and SATA drives, by SG_IO |
+//! | [`device_mapper`] | thin pools and thin volumes |
+//! | [`pools`] | LVM volume groups and ZFS pools, by their tools |
+//! | [`redfish`] | arrays, by their management interface |
 //! | [`superblock`] | where file systems keep their UUID |
 //! | [`guard`] | one worker a device, with a watchdog |
 //! | [`tree`] | components joined into units, with stable keys |
@@ -14,15 +18,25 @@
 
 mod absent;
 pub mod block_device;
+pub mod device_mapper;
 pub mod filesystem;
 pub mod guard;
 pub mod mountinfo;
 pub mod nvme;
+mod nvme_pages;
+pub mod pools;
+pub mod redfish;
+mod sata_drive;
+pub mod scsi;
+mod scsi_command;
+mod scsi_unit;
+mod session;
+mod smart_fields;
 pub mod superblock;
 pub mod survey;
 pub mod tree;
 
-use headroom_core::unit::ComponentKind;
+use headroom_core::unit::{ComponentKind, Evidence};
 
 use crate::decode::Findings;
 
@@ -43,6 +57,17 @@ pub struct Found {
     pub attachment: Option<u64>,
     /// What was read.
     pub findings: Findings,
+}
+
+/// An apparatus that is reached over the network: all of its components are one unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Apparatus {
+    /// Its name in this round only.
+    pub name: String,
+    /// Identity evidence, strongest first.
+    pub identity: Vec<Evidence>,
+    /// What is in it.
+    pub found: Vec<Found>,
 }
 
 /// Which parts of the machine are looked at.

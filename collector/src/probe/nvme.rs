@@ -1,7 +1,7 @@
 //! NVMe controllers and namespaces, by ioctl on the controller's device node. Several controllers of one subsystem are
 //! one drive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,36 +10,24 @@ use headroom_core::unit::{AbsenceReason, ComponentKind};
 
 use super::Found;
 use super::block_device::component_name;
-use super::filesystem::reason_of;
 use super::guard::{Guard, NoAnswer};
-use crate::decode::{Findings, nvme_identify, nvme_smart};
-use crate::transport::{NvmeCommand, Transport, TransportError, attribute};
+use super::nvme_pages::{self, Pages};
+use super::session::{Page, Refusals, Session, read};
+use super::smart_fields::SMART_FIELDS;
+use crate::decode::nvme_ana::{AnaGroup, AnaState};
+use crate::decode::{Findings, nvme_ana, nvme_endurance_group, nvme_identify, nvme_smart};
+use crate::transport::{Transport, attribute};
 
 const CLASS: &str = "/sys/class/nvme";
-const IDENTIFY: u8 = 0x06;
-const GET_LOG_PAGE: u8 = 0x02;
-const WHOLE_CONTROLLER: u32 = 0xffff_ffff;
-/// Log page 02h, 128 dwords less one in the upper half.
-const SMART_DWORD10: u32 = 0x007f_0002;
+const IDENTIFY_FIELDS: &[&str] = &["serial", "model", "firmware"];
 
 /// The probe: it keeps a worker for each controller and what controllers have refused.
 #[derive(Debug, Default)]
 pub struct Nvme {
     guard: Guard<Pages>,
-    /// Commands that a firmware refused: asking again would only raise the drive's own error counter.
-    refused: BTreeMap<String, BTreeSet<(u8, u32, u32)>>,
-    /// Namespaces whose utilisation was seen to change, with the last value.
-    used_blocks: BTreeMap<String, (u64, bool)>,
-}
-
-type Page = Result<Vec<u8>, TransportError>;
-
-/// What one controller answered.
-#[derive(Debug)]
-struct Pages {
-    controller: Page,
-    smart: Page,
-    namespaces: Vec<(u32, Page, Page)>,
+    refusals: Refusals,
+    /// Namespaces by drive and id: last utilisation, and whether it was seen to change.
+    used_blocks: BTreeMap<(String, u32), (u64, bool)>,
 }
 
 /// A controller as /sys shows it.
@@ -62,6 +50,8 @@ pub struct Answer {
     pub drives: Vec<Found>,
     /// By component name of the namespace's block device: the drive it belongs to and what was read.
     pub namespaces: BTreeMap<String, (String, Findings)>,
+    /// Namespaces that the controller has and the kernel shows no block device for.
+    pub without_device: Vec<Found>,
 }
 
 impl Nvme {
@@ -74,158 +64,169 @@ impl Nvme {
                 let transport = Arc::clone(transport);
                 let node = PathBuf::from("/dev").join(&controller.device);
                 let ids: Vec<u32> = controller.namespaces.iter().map(|(_, id)| *id).collect();
-                let refused = self.refused.get(&firmware_key(controller)).cloned().unwrap_or_default();
+                let refused = self.refusals.of(&firmware_key(controller));
                 let question: Box<dyn FnOnce() -> Pages + Send> =
-                    Box::new(move || ask(&*transport, &node, &ids, &refused));
+                    Box::new(move || nvme_pages::ask(Session::new(transport, node, refused), &ids));
                 (controller.device.clone(), question)
             })
             .collect();
         let answers = self.guard.ask_all(questions, patience);
         let mut answer = Answer::default();
         for (controller, (_, pages)) in controllers.iter().zip(answers) {
-            self.take(controller, pages, &mut answer);
+            let findings = match pages {
+                Ok(pages) => self.told(controller, pages, &mut answer),
+                Err(reason) => silent(controller, reason, &mut answer),
+            };
+            match answer.drives.iter_mut().find(|drive| drive.name == controller.drive) {
+                Some(drive) => drive.findings.merge(findings),
+                None => answer.drives.push(Found {
+                    name: controller.drive.clone(),
+                    kind: ComponentKind::Drive,
+                    label: Some(controller.device.clone()),
+                    below: Vec::new(),
+                    host_path: controller.host_path.clone(),
+                    attachment: None,
+                    findings,
+                }),
+            }
         }
+        answer.drives.iter_mut().for_each(|drive| add_up(drive, &answer.namespaces, &answer.without_device));
         answer
     }
 
-    fn take(&mut self, controller: &Controller, pages: Result<Pages, NoAnswer>, answer: &mut Answer) {
+    fn told(&mut self, controller: &Controller, pages: Pages, answer: &mut Answer) -> Findings {
+        self.refusals.remember(&firmware_key(controller), pages.refused);
         let mut findings = from_sysfs(controller);
-        match pages {
-            Ok(pages) => {
-                self.remember_refusals(controller, &pages);
-                read(&mut findings, pages.controller, IDENTIFY_FIELDS, |bytes| {
-                    nvme_identify::controller(bytes).map(|page| page.findings())
-                });
-                read(&mut findings, pages.smart, SMART_FIELDS, |bytes| {
-                    nvme_smart::decode(bytes).map(|page| page.findings())
-                });
-                for ((block, id), (asked, page, descriptors)) in
-                    controller.namespaces.iter().zip(pages.namespaces)
-                {
-                    debug_assert_eq!(*id, asked, "answers come in the order of the questions");
-                    let namespace = self.namespace(block, page, descriptors);
-                    answer
-                        .namespaces
-                        .entry(component_name(block))
-                        .or_insert((controller.drive.clone(), Findings::default()))
-                        .1
-                        .merge(namespace);
-                }
-            }
-            Err(reason) => {
-                let detail = match reason {
-                    NoAnswer::TimedOut => "the controller did not answer in time",
-                    NoAnswer::StillOutstanding(_) => {
-                        "an earlier command has not come back; no other is sent until it does"
-                    }
-                    NoAnswer::NoWorker => "no worker could be started to ask it",
-                };
-                for field in IDENTIFY_FIELDS.iter().chain(SMART_FIELDS) {
-                    findings.absent(field, AbsenceReason::TimedOut, detail);
-                }
-                for (block, _) in &controller.namespaces {
-                    let place = (controller.drive.clone(), Findings::default());
-                    answer.namespaces.entry(component_name(block)).or_insert(place);
-                }
+        read(&mut findings, pages.controller, IDENTIFY_FIELDS, |bytes| {
+            nvme_identify::controller(bytes).map(|page| page.findings())
+        });
+        read(&mut findings, pages.smart, SMART_FIELDS, |bytes| {
+            nvme_smart::decode(bytes).map(|page| page.findings())
+        });
+        // One group is the drive's wear told a second time; several are parts of a drive, each worn in its own way.
+        for (group, page) in pages.endurance_groups {
+            read(&mut findings, page, &[], |bytes| {
+                let mut page = nvme_endurance_group::decode(bytes)?.findings();
+                page.specs.capacity_bytes = None;
+                page.sources.remove("capacity_bytes");
+                page.sources.values_mut().for_each(|source| source.push_str(&format!(", group {group}")));
+                Ok(page)
+            });
+        }
+        if let Some(page) = pages.paths {
+            read(&mut findings, page, &[], |bytes| {
+                Ok(lost_paths(&controller.device, &nvme_ana::decode(bytes)?))
+            });
+        }
+        if pages.namespace_ids.as_ref().is_ok_and(Vec::is_empty) {
+            let detail = "the controller has no active namespace: there is no space to fill";
+            findings.absent("capacity_bytes", AbsenceReason::NotReported, detail);
+        }
+        for (id, page, descriptors) in pages.namespaces {
+            let namespace = self.namespace(&controller.drive, id, page, descriptors);
+            match controller.namespaces.iter().find(|(_, own)| *own == id) {
+                Some((block, _)) => answer
+                    .namespaces
+                    .entry(component_name(block))
+                    .or_insert((controller.drive.clone(), Findings::default()))
+                    .1
+                    .merge(namespace),
+                None => without_device(controller, id, namespace, answer),
             }
         }
-        match answer.drives.iter_mut().find(|drive| drive.name == controller.drive) {
-            Some(drive) => drive.findings.merge(findings),
-            None => answer.drives.push(Found {
-                name: controller.drive.clone(),
-                kind: ComponentKind::Drive,
-                label: Some(controller.device.clone()),
-                below: Vec::new(),
-                host_path: controller.host_path.clone(),
-                attachment: None,
-                findings,
-            }),
-        }
+        findings
     }
 
-    fn namespace(&mut self, block: &str, page: Page, descriptors: Page) -> Findings {
+    fn namespace(&mut self, drive: &str, id: u32, page: Page, descriptors: Page) -> Findings {
         let mut findings = Findings::default();
-        let moving = self.used_blocks.get(block).is_some_and(|(_, moved)| *moved);
+        let place = (drive.to_owned(), id);
+        let mut has_moved = self.used_blocks.get(&place).is_some_and(|(_, moved)| *moved);
         if let Ok(bytes) = &page
             && let Ok(Some(namespace)) = nvme_identify::namespace(bytes)
         {
-            let before = self.used_blocks.get(block).map(|(blocks, _)| *blocks);
-            let moved = moving || before.is_some_and(|before| before != namespace.used_blocks);
-            self.used_blocks.insert(block.to_owned(), (namespace.used_blocks, moved));
+            let before = self.used_blocks.get(&place).map(|(blocks, _)| *blocks);
+            has_moved |= before.is_some_and(|before| before != namespace.used_blocks);
+            self.used_blocks.insert(place, (namespace.used_blocks, has_moved));
         }
-        let moving = self.used_blocks.get(block).is_some_and(|(_, moved)| *moved);
         read(&mut findings, page, &["used_bytes", "thin"], |bytes| {
-            Ok(nvme_identify::namespace(bytes)?.map(|page| page.findings(moving)).unwrap_or_default())
+            Ok(nvme_identify::namespace(bytes)?.map(|page| page.findings(has_moved)).unwrap_or_default())
         });
         read(&mut findings, descriptors, &[], |bytes| {
             nvme_identify::descriptors(bytes).map(|page| page.findings())
         });
         findings
     }
+}
 
-    fn remember_refusals(&mut self, controller: &Controller, pages: &Pages) {
-        let refused = self.refused.entry(firmware_key(controller)).or_default();
-        let mut note = |page: &Page, command: (u8, u32, u32)| {
-            if matches!(page, Err(TransportError::Refused { .. })) {
-                refused.insert(command);
-            }
-        };
-        note(&pages.smart, (GET_LOG_PAGE, WHOLE_CONTROLLER, SMART_DWORD10));
-        for (id, _, descriptors) in &pages.namespaces {
-            note(descriptors, (IDENTIFY, *id, 3));
+/// Groups of namespaces that cannot be reached through this controller, for a person to see.
+fn lost_paths(device: &str, groups: &[AnaGroup]) -> Findings {
+    let mut findings = Findings::default();
+    for group in groups {
+        if !matches!(group.state, AnaState::Optimized | AnaState::NonOptimized) {
+            findings.disagreements.push(format!(
+                "paths: through {device} the namespaces {:?} are in state {:?} (NVMe log 0Ch)",
+                group.namespaces, group.state
+            ));
         }
+    }
+    findings
+}
+
+/// A controller that did not answer: what /sys tells, and why the rest is absent.
+fn silent(controller: &Controller, reason: NoAnswer, answer: &mut Answer) -> Findings {
+    let mut findings = from_sysfs(controller);
+    let detail = match reason {
+        NoAnswer::TimedOut => "the controller did not answer in time",
+        NoAnswer::StillOutstanding(_) => {
+            "an earlier command has not come back; no other is sent until it does"
+        }
+        NoAnswer::NoWorker => "no worker could be started to ask it",
+    };
+    for field in IDENTIFY_FIELDS.iter().chain(SMART_FIELDS) {
+        findings.absent(field, AbsenceReason::TimedOut, detail);
+    }
+    for (block, _) in &controller.namespaces {
+        let place = (controller.drive.clone(), Findings::default());
+        answer.namespaces.entry(component_name(block)).or_insert(place);
+    }
+    findings
+}
+
+fn without_device(controller: &Controller, id: u32, findings: Findings, answer: &mut Answer) {
+    let name = format!("{} namespace {id}", controller.drive);
+    match answer.without_device.iter_mut().find(|found| found.name == name) {
+        Some(found) => found.findings.merge(findings),
+        None => answer.without_device.push(Found {
+            name,
+            kind: ComponentKind::Namespace,
+            label: Some(format!("{} namespace {id}", controller.device)),
+            below: vec![controller.drive.clone()],
+            host_path: format!("{} namespace {id}", controller.host_path),
+            attachment: None,
+            findings,
+        }),
     }
 }
 
-const IDENTIFY_FIELDS: &[&str] = &["serial", "model", "firmware"];
-const SMART_FIELDS: &[&str] = &[
-    "temperature_celsius",
-    "endurance_used_percent",
-    "spare_percent",
-    "data_read_bytes",
-    "data_written_bytes",
-    "power_on_hours",
-    "media_errors",
-    "critical_warning",
-];
+/// A drive that leaves its size to its namespaces is as large as they are together.
+fn add_up(drive: &mut Found, named: &BTreeMap<String, (String, Findings)>, others: &[Found]) {
+    if drive.findings.specs.capacity_bytes.is_some() {
+        return;
+    }
+    let named = named.values().filter(|(of, _)| *of == drive.name).map(|(_, findings)| findings);
+    let others = others.iter().filter(|found| found.below.contains(&drive.name)).map(|found| &found.findings);
+    let sizes: Option<Vec<u64>> =
+        named.chain(others).map(|findings| findings.specs.capacity_bytes.map(|bytes| bytes.0)).collect();
+    if let Some(sizes) = sizes.filter(|sizes| !sizes.is_empty()) {
+        let sum = sizes.iter().map(|size| u128::from(*size)).sum();
+        let source = "NVMe Identify Namespace NSZE, all namespaces together";
+        drive.findings.specs.capacity_bytes = drive.findings.bytes("capacity_bytes", sum, source);
+    }
+}
 
 fn firmware_key(controller: &Controller) -> String {
-    format!("{} {}", controller.device, controller.firmware.as_deref().unwrap_or(""))
-}
-
-/// Decodes a page into the findings, or says for each of `fields` why it is absent.
-pub(super) fn read(
-    findings: &mut Findings,
-    page: Result<Vec<u8>, TransportError>,
-    fields: &[&'static str],
-    decode: impl FnOnce(&[u8]) -> Result<Findings, crate::decode::DecodeError>,
-) {
-    let (reason, detail) = match page.map(|bytes| decode(&bytes)) {
-        Ok(Ok(more)) => return findings.merge(more),
-        Ok(Err(error)) => (AbsenceReason::Unbelievable, error.to_string()),
-        Err(error) => (reason_of(&error), error.to_string()),
-    };
-    for field in fields {
-        findings.absent(field, reason, detail.clone());
-    }
-}
-
-fn ask(transport: &dyn Transport, node: &Path, ids: &[u32], refused: &BTreeSet<(u8, u32, u32)>) -> Pages {
-    let send = |operation: u8, namespace: u32, dword10: u32, length: u32| {
-        if refused.contains(&(operation, namespace, dword10)) {
-            let what = format!("NVMe command {operation:02x}h, which this firmware refused before,");
-            return Err(TransportError::Refused { what, status: 0 });
-        }
-        transport.nvme(node, NvmeCommand { operation, namespace, dword10, dword11: 0, length })
-    };
-    Pages {
-        controller: send(IDENTIFY, 0, 1, 4_096),
-        smart: send(GET_LOG_PAGE, WHOLE_CONTROLLER, SMART_DWORD10, 512),
-        namespaces: ids
-            .iter()
-            .map(|id| (*id, send(IDENTIFY, *id, 0, 4_096), send(IDENTIFY, *id, 3, 4_096)))
-            .collect(),
-    }
+    let serial = controller.serial.as_deref().unwrap_or("");
+    format!("{} {serial} {}", controller.device, controller.firmware.as_deref().unwrap_or(""))
 }
 
 /// What anybody may read of a controller.
@@ -305,7 +306,8 @@ mod tests {
 
     use headroom_core::unit::AbsenceReason;
 
-    use super::{Nvme, SMART_DWORD10};
+    use super::Nvme;
+    use crate::probe::nvme_pages::SMART_DWORD10;
     use crate::transport::{Fault, Faulty, Recorded, Transport};
 
     fn machine(root: &Path, controllers: &[&str]) -> Recorded {
@@ -364,6 +366,57 @@ mod tests {
             );
         }
         assert_eq!(machine.asked().iter().filter(|asked| asked.contains(" 02h")).count(), 1);
+    }
+
+    #[test]
+    fn pages_are_asked_for_only_where_the_controller_says_it_has_them() {
+        let root = tempfile::tempdir().unwrap();
+        let machine = Arc::new(machine(root.path(), &["nvme0"]));
+        let transport: Arc<dyn Transport> = Arc::clone(&machine) as Arc<dyn Transport>;
+        let mut controller = vec![0; 4096];
+        controller[4] = b'S';
+        machine.set_nvme("/dev/nvme0", 6, 0, 1, controller.clone());
+        Nvme::default().measure(&transport, Duration::from_secs(5));
+        let logs = |machine: &Recorded| {
+            let asked = machine.asked();
+            let pages = asked.iter().filter(|asked| asked.contains(" 02h")).cloned();
+            pages.map(|asked| asked.rsplit(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(logs(&machine), ["7f0002"], "neither endurance groups nor ANA");
+        controller[96] = 1 << 4;
+        controller[340] = 1;
+        machine.set_nvme("/dev/nvme0", 6, 0, 1, controller);
+        let mut group = vec![0; 512];
+        group[5] = 40;
+        machine.set_nvme("/dev/nvme0", 2, u32::MAX, 0x007f_0009, group);
+        machine.set_nvme("/dev/nvme0", 2, u32::MAX, SMART_DWORD10, smart());
+        let answer = Nvme::default().measure(&transport, Duration::from_secs(5));
+        assert_eq!(logs(&machine)[1..], ["7f0002", "7f0009"]);
+        let drive = &answer.drives[0].findings;
+        assert_eq!(drive.status.endurance_used_percent, Some(7), "log 02h comes first");
+        assert!(drive.disagreements[0].contains("40 % by NVMe log 09h byte 5, group 1"), "{drive:?}");
+    }
+
+    #[test]
+    fn every_namespace_on_the_list_is_a_component_and_they_make_up_the_drive() {
+        let root = tempfile::tempdir().unwrap();
+        let machine = machine(root.path(), &["nvme0"]);
+        let mut controller = vec![0; 4096];
+        controller[4] = b'S';
+        machine.set_nvme("/dev/nvme0", 6, 0, 1, controller);
+        let mut list = vec![0; 4096];
+        (list[0], list[4]) = (1, 9);
+        machine.set_nvme("/dev/nvme0", 6, 0, 2, list);
+        for id in [1, 9] {
+            let mut page = vec![0; 4096];
+            (page[0], page[8], page[16], page[130]) = (100, 100, 100, 12);
+            machine.set_nvme("/dev/nvme0", 6, id, 0, page);
+        }
+        let transport: Arc<dyn Transport> = Arc::new(machine);
+        let answer = Nvme::default().measure(&transport, Duration::from_secs(5));
+        assert_eq!(answer.namespaces.len(), 1);
+        assert_eq!(answer.without_device[0].findings.specs.capacity_bytes.unwrap().0, 409_600);
+        assert_eq!(answer.drives[0].findings.specs.capacity_bytes.unwrap().0, 819_200);
     }
 
     #[test]

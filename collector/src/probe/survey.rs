@@ -11,8 +11,12 @@ use headroom_core::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::device_mapper::DeviceMapper;
 use super::filesystem::FileSystems;
 use super::nvme::Nvme;
+use super::pools::{Pools, pool_of_dataset};
+use super::redfish::Array;
+use super::scsi::Scsi;
 use super::tree::{self, Host};
 use super::{Found, Scope, absent, block_device};
 use crate::config::Settings;
@@ -39,6 +43,18 @@ pub struct Survey {
     pub measured: Vec<Measured>,
     /// What is not reported, and why.
     pub absences: Vec<Absence>,
+    /// What a person should know: pages that disagree, sets that are degraded, tools that tell nothing.
+    pub remarks: Vec<Remark>,
+}
+
+/// What a person should know of a component, or of the machine where it is of none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// Which component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<ComponentKey>,
+    /// In one sentence.
+    pub text: String,
 }
 
 /// All probes, with what they keep between rounds.
@@ -50,6 +66,10 @@ pub struct Prober {
     host: Host,
     file_systems: FileSystems,
     nvme: Nvme,
+    scsi: Scsi,
+    device_mapper: DeviceMapper,
+    pools: Pools,
+    arrays: Vec<Array>,
 }
 
 impl std::fmt::Debug for dyn Transport {
@@ -69,7 +89,25 @@ impl Prober {
         peripheral: UnitKind,
     ) -> Self {
         let host = host(&*transport, node, placement, peripheral);
-        Self { transport, scope, patience, host, file_systems: FileSystems::default(), nvme: Nvme::default() }
+        Self {
+            transport,
+            scope,
+            patience,
+            host,
+            file_systems: FileSystems::default(),
+            nvme: Nvme::default(),
+            scsi: Scsi::default(),
+            device_mapper: DeviceMapper::default(),
+            pools: Pools::default(),
+            arrays: Vec::new(),
+        }
+    }
+
+    /// Watches arrays too, by their management interfaces.
+    #[must_use]
+    pub fn with_arrays(mut self, arrays: Vec<Array>) -> Self {
+        self.arrays = arrays;
+        self
     }
 
     /// Looks at everything once.
@@ -90,30 +128,52 @@ impl Prober {
         let skipped =
             |drive: &Found| drive.label.as_deref().is_some_and(|name| self.scope.skips_device(name));
         found.extend(nvme.drives.into_iter().filter(|drive| !skipped(drive)));
+        found.extend(nvme.without_device);
+        let any_sleeps = self.scsi.measure(&self.transport, self.patience, &mut found);
+        self.device_mapper.measure(&self.transport, self.patience, &mut found);
+        let remarks = self.pools.measure(&self.transport, self.patience, any_sleeps, &layout, &mut found);
         for (mut file_system, mount) in
             self.file_systems.measure(&self.transport, &mounts, self.patience).into_iter().zip(&mounts)
         {
-            file_system.below = layout.carrier_of(mount).into_iter().collect();
+            file_system.below = layout
+                .carrier_of(mount)
+                .into_iter()
+                .chain(pool_of_dataset(mount))
+                .chain(btrfs_members(&*self.transport, &layout, mount, &file_system))
+                .collect();
+            file_system.below.sort();
+            file_system.below.dedup();
             found.push(file_system);
         }
-        Ok(self.assemble(found))
-    }
-
-    fn assemble(&self, mut found: Vec<Found>) -> Survey {
+        let mut survey = Survey::default();
+        survey.remarks.extend(remarks.into_iter().map(|text| Remark { component: None, text }));
         found.iter_mut().for_each(absent::state);
         let keys = tree::keys(&found, &self.host);
-        let units = tree::units(&found, &keys, &self.host);
-        let mut survey = Survey { units, ..Survey::default() };
-        for (component, key) in found.iter().zip(&keys) {
-            survey.absences.extend(component.findings.absences(key));
-            survey.measured.push(Measured {
+        survey.units = tree::units(&found, &keys, &self.host);
+        survey.take(&found, &keys);
+        for array in &mut self.arrays {
+            let apparatus = array.measure(self.patience);
+            let keys = tree::keys(&apparatus.found, &self.host);
+            survey.units.push(tree::apparatus(&apparatus, &keys, &self.host));
+            survey.take(&apparatus.found, &keys);
+        }
+        survey.absences.sort();
+        Ok(survey)
+    }
+}
+
+impl Survey {
+    fn take(&mut self, found: &[Found], keys: &[ComponentKey]) {
+        for (component, key) in found.iter().zip(keys) {
+            self.absences.extend(component.findings.absences(key));
+            self.measured.push(Measured {
                 component: key.clone(),
                 attachment: component.attachment,
                 status: component.findings.status.clone(),
             });
+            let remarks = component.findings.disagreements.iter().cloned();
+            self.remarks.extend(remarks.map(|text| Remark { component: Some(key.clone()), text }));
         }
-        survey.absences.sort();
-        survey
     }
 }
 
@@ -129,6 +189,23 @@ pub fn of_machine(settings: &Settings, node: Uuid) -> (Prober, Arc<dyn Transport
         settings.peripheral_kind,
     );
     (prober, transport)
+}
+
+/// All devices of a btrfs: its mount names only one of them.
+fn btrfs_members(
+    transport: &dyn Transport,
+    layout: &block_device::Layout,
+    mount: &super::mountinfo::Mount,
+    found: &Found,
+) -> Vec<String> {
+    let uuid = found.findings.identity.iter().find(|evidence| evidence.kind == EvidenceKind::Uuid);
+    let Some(uuid) = uuid.filter(|_| mount.format == "btrfs") else { return Vec::new() };
+    let folder = Path::new("/sys/fs/btrfs").join(&uuid.value).join("devices");
+    let devices = transport.list(&folder).unwrap_or_default();
+    devices
+        .iter()
+        .filter_map(|device| layout.component_of_node(transport, &format!("/dev/{device}")))
+        .collect()
 }
 
 /// Who this machine is.

@@ -8,7 +8,7 @@ use headroom_core::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::Found;
+use super::{Apparatus, Found};
 
 /// Who this machine is: a fingerprint that does not give its machine id away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,11 +69,7 @@ fn kind_name(kind: ComponentKind) -> &'static str {
 /// Joins components into units: what is connected is one unit. A group with one drive is that drive; groups with
 /// several are the storage of this server. Inside a peripheral everything is one unit.
 pub fn units(found: &[Found], keys: &[ComponentKey], host: &Host) -> Vec<UnitReport> {
-    let index: BTreeMap<&str, usize> = found.iter().enumerate().map(|(i, f)| (f.name.as_str(), i)).collect();
-    let below: Vec<Vec<usize>> = found
-        .iter()
-        .map(|f| f.below.iter().filter_map(|name| index.get(name.as_str()).copied()).collect())
-        .collect();
+    let below = below(found);
     let order = providers_first(&below);
     let group = groups(&below);
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -117,6 +113,34 @@ pub fn units(found: &[Found], keys: &[ComponentKey], host: &Host) -> Vec<UnitRep
     }
     units.sort_by(|a, b| a.key.cmp(&b.key));
     units
+}
+
+/// The unit of an apparatus that is reached over the network, with all that is in it.
+pub fn apparatus(apparatus: &Apparatus, keys: &[ComponentKey], host: &Host) -> UnitReport {
+    let found = &apparatus.found;
+    let below = below(found);
+    let text = match apparatus.identity.first() {
+        Some(evidence) => format!("{:?} {}", evidence.kind, evidence.value),
+        None => format!("host {} {}", host.fingerprint, apparatus.name),
+    };
+    UnitReport {
+        key: ComponentKey(format!("array-{}", fingerprint(&text))),
+        kind: UnitKind::Array,
+        identity: apparatus.identity.clone(),
+        components: providers_first(&below)
+            .into_iter()
+            .map(|i| component(&found[i], &keys[i], &below[i], keys, host))
+            .collect(),
+    }
+}
+
+/// For each component the indices of those that it is made of.
+fn below(found: &[Found]) -> Vec<Vec<usize>> {
+    let index: BTreeMap<&str, usize> = found.iter().enumerate().map(|(i, f)| (f.name.as_str(), i)).collect();
+    found
+        .iter()
+        .map(|f| f.below.iter().filter_map(|name| index.get(name.as_str()).copied()).collect())
+        .collect()
 }
 
 fn component(

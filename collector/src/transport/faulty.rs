@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use super::{FileSystemFigures, NvmeCommand, Transport, TransportError};
+use super::{FileSystemFigures, NvmeCommand, Tool, Transport, TransportError};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,5 +133,16 @@ impl Transport for Faulty {
     fn scsi(&self, device_node: &Path, command: &[u8], length: u32) -> Result<Vec<u8>, TransportError> {
         let fault = self.check(device_node)?;
         Ok(Self::spoil(fault, self.inner.scsi(device_node, command, length)?))
+    }
+
+    fn device_mapper(&self, name: &str, table: bool) -> Result<(u32, Vec<u8>), TransportError> {
+        let fault = self.check(&Path::new("/dev/mapper").join(name))?;
+        let (targets, bytes) = self.inner.device_mapper(name, table)?;
+        Ok((targets, Self::spoil(fault, bytes)))
+    }
+
+    fn tool(&self, tool: Tool) -> Result<Vec<u8>, TransportError> {
+        let fault = self.check(&Path::new("/usr/sbin").join(tool.command().0))?;
+        Ok(Self::spoil(fault, self.inner.tool(tool)?))
     }
 }

@@ -5,23 +5,21 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::ioctl::{self, Updater};
 use uuid::Uuid;
 
-use super::{FileSystemFigures, NvmeCommand, Transport, TransportError};
+use super::kernel::{
+    DeviceMapperStatus, GET_FILE_SYSTEM_UUID, KernelUuid, NvmeAdmin, NvmePassthrough, SG_IO, SgHeader,
+};
+use super::{FileSystemFigures, NvmeCommand, Tool, Transport, TransportError};
 use crate::probe::superblock;
 
 /// Most of a file that is read, bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// `NVME_IOCTL_ADMIN_CMD`, linux/nvme_ioctl.h.
-const NVME_ADMIN: u32 = 0xC048_4E41;
-/// `SG_IO`, scsi/sg.h.
-const SG_IO: u32 = 0x2285;
-/// `FS_IOC_GETFSUUID`, linux/fs.h, since 6.9.
-const GET_FILE_SYSTEM_UUID: u32 = 0x8011_1500;
 /// What the kernel is told about a device's patience, milliseconds. The worker's watchdog bounds the wall clock.
 const COMMAND_MILLISECONDS: u32 = 5_000;
 
@@ -158,15 +156,17 @@ impl Transport for Linux {
     fn scsi(&self, device_node: &Path, command: &[u8], length: u32) -> Result<Vec<u8>, TransportError> {
         let device = self.open(device_node)?;
         let mut command = command.to_vec();
+        let has_data = length > 0;
         let mut data = vec![0_u8; length.min(65_536) as usize];
         let mut sense = [0_u8; 64];
         let mut header = SgHeader {
             interface: i32::from(b'S'),
-            direction: -3, // SG_DXFER_FROM_DEV
+            // SG_DXFER_FROM_DEV, SG_DXFER_NONE
+            direction: if has_data { -3 } else { -1 },
             command_length: command.len().min(16) as u8,
             sense_length_max: sense.len() as u8,
             data_length: data.len() as u32,
-            data: data.as_mut_ptr().addr(),
+            data: if has_data { data.as_mut_ptr().addr() } else { 0 },
             command: command.as_mut_ptr().addr(),
             sense: sense.as_mut_ptr().addr(),
             timeout_milliseconds: COMMAND_MILLISECONDS,
@@ -185,104 +185,58 @@ impl Transport for Linux {
             });
         }
         // ATA pass-through with CK_COND set answers with CHECK CONDITION and a recovered error: the data are good.
-        let recovered = matches!(sense[0] & 0x7f, 0x72) && sense[1] & 0x0f == 1;
+        let key = if sense[0] & 0x7f >= 0x72 { sense[1] } else { sense[2] } & 0x0f;
+        let recovered = matches!(sense[0] & 0x7f, 0x70 | 0x72) && key == 1;
         if (header.status != 0 || header.host_status != 0 || header.driver_status & 0x0f > 8) && !recovered {
-            let key = if sense[0] & 0x7f >= 0x72 { sense[1] } else { sense[2] } & 0x0f;
             let (code, qualifier) =
                 if sense[0] & 0x7f >= 0x72 { (sense[2], sense[3]) } else { (sense[12], sense[13]) };
             let status = u32::from(key) << 16 | u32::from(code) << 8 | u32::from(qualifier);
             return Err(TransportError::Refused { what: what(), status });
         }
+        if !has_data {
+            return Ok(sense[..usize::from(header.sense_length).min(sense.len())].to_vec());
+        }
         let missing = usize::try_from(header.residual).unwrap_or(0).min(data.len());
         data.truncate(data.len() - missing);
         Ok(data)
     }
-}
 
-/// struct nvme_passthru_cmd of linux/nvme_ioctl.h, 72 bytes.
-#[repr(C)]
-#[derive(Debug, Default)]
-struct NvmePassthrough {
-    operation: u8,
-    flags: u8,
-    reserved: u16,
-    namespace: u32,
-    dword2: u32,
-    dword3: u32,
-    metadata: u64,
-    address: u64,
-    metadata_length: u32,
-    data_length: u32,
-    dword10: u32,
-    dword11: u32,
-    dword12: u32,
-    dword13: u32,
-    dword14: u32,
-    dword15: u32,
-    timeout_milliseconds: u32,
-    result: u32,
-}
-
-/// The admin command: unlike most, its return value is the device's status.
-struct NvmeAdmin<'a> {
-    command: &'a mut NvmePassthrough,
-}
-
-// SAFETY: the opcode takes a pointer to the struct and writes only it and the buffer that it names.
-unsafe impl ioctl::Ioctl for NvmeAdmin<'_> {
-    type Output = i32;
-    const IS_MUTATING: bool = true;
-
-    fn opcode(&self) -> ioctl::Opcode {
-        NVME_ADMIN
+    fn device_mapper(&self, name: &str, table: bool) -> Result<(u32, Vec<u8>), TransportError> {
+        let control = Path::new("/dev/mapper/control");
+        let device = self.open(control)?;
+        let mut request = DeviceMapperStatus::new(name, table).ok_or_else(|| {
+            TransportError::NotFound(format!("a device mapper device of the name {name:?}"))
+        })?;
+        // SAFETY: the request is a buffer that says its own length, which the kernel respects; it outlives the call.
+        unsafe { ioctl::ioctl(&device, &mut request) }
+            .map_err(|error| of_errno("device mapper", Path::new(name), error))?;
+        request.answer().ok_or_else(|| TransportError::System {
+            what: format!("device mapper's {name}"),
+            message: "its table is longer than any that is read here".to_owned(),
+        })
     }
 
-    fn as_ptr(&mut self) -> *mut core::ffi::c_void {
-        core::ptr::from_mut(self.command).cast()
+    fn tool(&self, tool: Tool) -> Result<Vec<u8>, TransportError> {
+        let (program, arguments) = tool.command();
+        // A folder that looks like another machine has no programs that tell of it.
+        if self.root != Path::new("/") {
+            return Err(TransportError::NotFound(program.to_owned()));
+        }
+        let output = Command::new(program)
+            .args(arguments)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| of_io(Path::new(program), &error))?;
+        if output.status.success() && output.stdout.len() as u64 <= FILE_BYTES_MAX {
+            return Ok(output.stdout);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(TransportError::System {
+            what: program.to_owned(),
+            message: said.lines().next().unwrap_or("it failed without a word").chars().take(200).collect(),
+        })
     }
-
-    unsafe fn output_from_ptr(
-        output: ioctl::IoctlOutput,
-        _: *mut core::ffi::c_void,
-    ) -> rustix::io::Result<i32> {
-        Ok(output)
-    }
-}
-
-/// struct sg_io_hdr of scsi/sg.h, 88 bytes on 64-bit machines.
-#[repr(C)]
-#[derive(Debug, Default)]
-struct SgHeader {
-    interface: i32,
-    direction: i32,
-    command_length: u8,
-    sense_length_max: u8,
-    scatter: u16,
-    data_length: u32,
-    data: usize,
-    command: usize,
-    sense: usize,
-    timeout_milliseconds: u32,
-    flags: u32,
-    pack: i32,
-    user: usize,
-    status: u8,
-    masked_status: u8,
-    message_status: u8,
-    sense_length: u8,
-    host_status: u16,
-    driver_status: u16,
-    residual: i32,
-    duration: u32,
-    info: u32,
-}
-
-/// struct fsuuid2 of linux/fs.h.
-#[repr(C)]
-#[derive(Default)]
-struct KernelUuid {
-    length: u8,
-    bytes: [u8; 16],
 }
 
 fn kernel_uuid(folder: BorrowedFd<'_>) -> Option<Uuid> {
@@ -308,16 +262,5 @@ fn of_io(path: &Path, error: &io::Error) -> TransportError {
                     .to_owned(),
         },
         _ => TransportError::System { what, message: error.to_string() },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{NvmePassthrough, SgHeader};
-
-    #[test]
-    fn layouts_are_those_of_the_kernel() {
-        assert_eq!(size_of::<NvmePassthrough>(), 72);
-        assert_eq!(size_of::<SgHeader>(), 88);
     }
 }

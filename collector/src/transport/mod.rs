@@ -5,8 +5,11 @@
 //! | [`Linux`] | the kernel of this machine, or a folder that looks like one |
 //! | [`Recorded`] | a machine that answers from a folder and from pages kept in memory |
 //! | [`Faulty`] | another transport, with faults: late, refused, torn, gone |
+//! | [`ArrayOverHttp`] | the management interface of an array |
 
+mod array;
 mod faulty;
+mod kernel;
 mod linux;
 mod recorded;
 
@@ -14,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use array::{ArrayAddress, ArrayOverHttp, ArrayTransport};
 pub use faulty::{Fault, Faulty};
 pub use linux::Linux;
 pub use recorded::Recorded;
@@ -93,6 +97,37 @@ pub struct NvmeCommand {
     pub length: u32,
 }
 
+/// A program that reports what no file of /proc or /sys tells. The list is closed: nothing else is ever started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tool {
+    /// `vgs`: LVM volume groups and what they are made of.
+    VolumeGroups,
+    /// `zpool list`: ZFS pools and what they are made of.
+    ZfsPools,
+}
+
+impl Tool {
+    /// Program and arguments. Both only read.
+    pub fn command(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::VolumeGroups => (
+                "vgs",
+                &[
+                    "--readonly",
+                    "--reportformat",
+                    "json",
+                    "--units",
+                    "b",
+                    "--nosuffix",
+                    "-o",
+                    "vg_name,vg_uuid,vg_size,vg_free,pv_name",
+                ],
+            ),
+            Self::ZfsPools => ("zpool", &["list", "-HpvPL"]),
+        }
+    }
+}
+
 /// The machine, as the probes see it. Every call may block; the probes run each device's calls in its own worker.
 pub trait Transport: Send + Sync + 'static {
     /// A small file of /proc or /sys, at most a megabyte of it.
@@ -135,11 +170,23 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// As the device or the system says.
     fn nvme(&self, device_node: &Path, command: NvmeCommand) -> Result<Vec<u8>, TransportError>;
-    /// A SCSI command that reads up to `length` bytes.
+    /// A SCSI command that reads up to `length` bytes. With length 0 it moves no data, and the answer is the sense data:
+    /// ATA pass-through gives a drive's registers there.
     ///
     /// # Errors
     /// As the device or the system says.
     fn scsi(&self, device_node: &Path, command: &[u8], length: u32) -> Result<Vec<u8>, TransportError>;
+    /// What device mapper tells of a device by its name: the data area of its answer, which
+    /// [`crate::decode::dm_targets`] reads, and the number of targets in it. `table` asks for the table, not the status.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn device_mapper(&self, name: &str, table: bool) -> Result<(u32, Vec<u8>), TransportError>;
+    /// What a program prints.
+    ///
+    /// # Errors
+    /// As the system or the program says.
+    fn tool(&self, tool: Tool) -> Result<Vec<u8>, TransportError>;
 }
 
 /// A trimmed text file of /sys; `None` where it is missing, unreadable or blank.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use super::{FileSystemFigures, Linux, NvmeCommand, Transport, TransportError};
+use super::{FileSystemFigures, Linux, NvmeCommand, Tool, Transport, TransportError};
 
 /// A machine on record: its /proc and /sys lie in a folder, its devices' pages and file systems in maps.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ struct Answers {
     uuids: BTreeMap<PathBuf, Uuid>,
     nvme: BTreeMap<(PathBuf, u8, u32, u32), Vec<u8>>,
     scsi: BTreeMap<(PathBuf, Vec<u8>), Vec<u8>>,
+    device_mapper: BTreeMap<(String, bool), (u32, Vec<u8>)>,
+    tools: BTreeMap<Tool, Vec<u8>>,
     asked: Vec<String>,
 }
 
@@ -48,6 +50,21 @@ impl Recorded {
     /// The page that a SCSI device answers to a command.
     pub fn set_scsi(&self, device: &str, command: &[u8], page: Vec<u8>) {
         self.answers().scsi.insert((device.into(), command.to_vec()), page);
+    }
+
+    /// What a SCSI device has forgotten: it refuses the command again.
+    pub fn forget_scsi(&self, device: &str, command: &[u8]) {
+        self.answers().scsi.remove(&(device.into(), command.to_vec()));
+    }
+
+    /// What device mapper tells of a device: number of targets and data area.
+    pub fn set_device_mapper(&self, name: &str, table: bool, targets: u32, bytes: Vec<u8>) {
+        self.answers().device_mapper.insert((name.to_owned(), table), (targets, bytes));
+    }
+
+    /// What a program prints.
+    pub fn set_tool(&self, tool: Tool, output: &[u8]) {
+        self.answers().tools.insert(tool, output.to_vec());
     }
 
     /// What was asked of devices so far, in order.
@@ -116,7 +133,21 @@ impl Transport for Recorded {
             .cloned()
             // Illegal request, invalid field in the command.
             .ok_or(TransportError::Refused { what, status: 0x05_24_00 })?;
-        page.truncate(length as usize);
+        // Without data the answer is sense data, whose length nobody asked for.
+        if length > 0 {
+            page.truncate(length as usize);
+        }
         Ok(page)
+    }
+
+    fn device_mapper(&self, name: &str, table: bool) -> Result<(u32, Vec<u8>), TransportError> {
+        let found = self.answers().device_mapper.get(&(name.to_owned(), table)).cloned();
+        found.ok_or_else(|| TransportError::NotFound(format!("device mapper's {name}")))
+    }
+
+    fn tool(&self, tool: Tool) -> Result<Vec<u8>, TransportError> {
+        let mut answers = self.answers();
+        answers.asked.push(tool.command().0.to_owned());
+        answers.tools.get(&tool).cloned().ok_or_else(|| TransportError::NotFound(tool.command().0.to_owned()))
     }
 }
