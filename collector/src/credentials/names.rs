@@ -85,7 +85,9 @@ pub fn has_key(certificate: &CertificateDer<'_>, public_key: &[u8]) -> bool {
 pub fn is_signed_by(certificate: &str, text: &[u8], signature: &[u8]) -> bool {
     let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
     let scheme = rustls::SignatureScheme::ECDSA_NISTP256_SHA256;
-    let Some((_, found)) = algorithms.mapping.iter().find(|(known, _)| *known == scheme) else { return false };
+    let Some((_, found)) = algorithms.mapping.iter().find(|(known, _)| *known == scheme) else {
+        return false;
+    };
     let Ok(certificate) = first_certificate(certificate) else { return false };
     let Ok(parsed) = parse(&certificate) else { return false };
     let key = &parsed.public_key().subject_public_key.data;
