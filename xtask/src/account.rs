@@ -1,8 +1,9 @@
 //! As whom PostgreSQL runs. It refuses to run as root; root's checkout is often closed to everybody else.
 
 use std::{
-    fs,
-    os::unix::fs::MetadataExt as _,
+    fs::{self, File},
+    io::Write as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
     process::{Command, Stdio},
 };
@@ -99,13 +100,32 @@ impl Account {
     /// When the folder cannot be made or handed over.
     pub fn make_own_folder(&self, folder: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        self.hand_over(folder)
+    }
+
+    /// Writes a file that this account alone may read.
+    ///
+    /// # Errors
+    /// When it exists, cannot be written or handed over.
+    pub fn write_secret(&self, path: &Path, text: &str) -> anyhow::Result<()> {
+        File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .and_then(|mut file| writeln!(file, "{text}"))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        self.hand_over(path)
+    }
+
+    fn hand_over(&self, path: &Path) -> anyhow::Result<()> {
         if *self == Self::Oneself {
             return Ok(());
         }
         let status =
-            Command::new("chown").arg(ACCOUNT).arg("--").arg(folder).status().context("cannot run chown")?;
+            Command::new("chown").arg(ACCOUNT).arg("--").arg(path).status().context("cannot run chown")?;
         if !status.success() {
-            bail!("cannot give {} to {ACCOUNT}", folder.display());
+            bail!("cannot give {} to {ACCOUNT}", path.display());
         }
         Ok(())
     }

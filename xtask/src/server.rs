@@ -76,17 +76,19 @@ impl Server {
             &format!("--auth-local={authentication}"),
             "--auth-host=reject",
         ]);
-        if superuser_password.is_some() {
-            initdb.arg("--pwfile=/dev/stdin");
-        }
-        initdb.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = initdb.spawn().context("cannot start initdb")?;
-        let mut input = child.stdin.take().context("initdb has no input")?;
+        // initdb runs as another account, which may not open our standard input: it reads a file of its own.
+        let secret = places.data.with_extension("initdb");
         if let Some(password) = superuser_password {
-            writeln!(input, "{password}").context("initdb does not read the password")?;
+            if secret.exists() {
+                fs::remove_file(&secret).with_context(|| format!("cannot remove {}", secret.display()))?;
+            }
+            account.write_secret(&secret, password)?;
+            initdb.arg("--pwfile").arg(&secret);
         }
-        drop(input);
-        let output = child.wait_with_output()?;
+        let output = initdb.stdin(Stdio::null()).output().context("cannot start initdb")?;
+        if superuser_password.is_some() {
+            fs::remove_file(&secret).with_context(|| format!("cannot remove {}", secret.display()))?;
+        }
         if !output.status.success() {
             bail!(
                 "initdb failed in {}: {}",
