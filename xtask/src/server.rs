@@ -149,6 +149,8 @@ impl Server {
         {
             command.arg("-c").arg(format!("{name}={value}"));
         }
+        // With it, every error's DETAIL would be a backtrace of the extension.
+        command.env_remove("RUST_BACKTRACE");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         self.child = Some(command.spawn().context("cannot start postgres")?);
         let begun = Instant::now();
