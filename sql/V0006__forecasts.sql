@@ -75,11 +75,11 @@ CREATE TABLE fleet.backtests (
     origin timestamptz NOT NULL CHECK (isfinite(origin)),
     question_limit double precision NOT NULL CHECK (question_limit > 0 AND question_limit < 'infinity'),
     judged_until timestamptz NOT NULL CHECK (isfinite(judged_until)),
-    p10_days double precision CHECK (p10_days >= 0),
-    p50_days double precision CHECK (p50_days >= 0),
-    p90_days double precision CHECK (p90_days >= 0),
-    true_days double precision CHECK (true_days >= 0),
-    drift_days double precision CHECK (drift_days >= 0),
+    p10_days double precision CHECK (p10_days >= 0 AND p10_days < 'infinity'),
+    p50_days double precision CHECK (p50_days >= 0 AND p50_days < 'infinity'),
+    p90_days double precision CHECK (p90_days >= 0 AND p90_days < 'infinity'),
+    true_days double precision CHECK (true_days >= 0 AND true_days < 'infinity'),
+    drift_days double precision CHECK (drift_days >= 0 AND drift_days < 'infinity'),
     model text NOT NULL CHECK (btrim(model) <> '' AND length(model) <= 500),
     PRIMARY KEY (component_id, resource, origin, question_limit)
 );

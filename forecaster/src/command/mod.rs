@@ -10,6 +10,7 @@ pub(crate) mod progress;
 mod report;
 mod score;
 mod serve;
+mod unit;
 mod user;
 
 use std::path::PathBuf;
@@ -49,6 +50,9 @@ enum Subcommands {
     /// Nodes: make a token, enrol, list, read straight, remove
     #[command(subcommand)]
     Node(node::Commands),
+    /// Sold and discovered units: list, match to a sale, replace, retire
+    #[command(subcommand)]
+    Unit(unit::Commands),
     /// People who sign in: make, list, give another password, keep out
     #[command(subcommand)]
     User(user::Commands),
@@ -150,6 +154,7 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
             Subcommands::Migrate(arguments) => migrate::run(&context, &arguments).await,
             Subcommands::Serve => serve::run(context).await,
             Subcommands::Node(command) => node::run(&context, command).await,
+            Subcommands::Unit(command) => unit::run(&context, command).await,
             Subcommands::User(command) => user::run(&context, command).await,
             Subcommands::Import(arguments) => import::run(&context, &arguments).await,
             Subcommands::Report(arguments) => report::run(&context, &arguments).await,

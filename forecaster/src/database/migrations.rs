@@ -23,28 +23,54 @@ pub(crate) async fn apply(client: &mut Client) -> anyhow::Result<Vec<String>> {
     let report = embedded::migrations::runner().run_async(client).await.context(
         "a migration failed; what was applied before it stays, and running again goes on from there",
     )?;
+    client
+        .batch_execute("grant select on public.refinery_schema_history to headroom_service")
+        .await
+        .context("cannot let the service read which migrations were applied")?;
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }
 
-/// The newest version that the database has; `None` where it has none.
-pub(crate) async fn applied(client: &impl GenericClient) -> anyhow::Result<Option<i64>> {
-    let known: Option<String> =
-        client.query_one("select to_regclass('public.refinery_schema_history')::text", &[]).await?.get(0);
-    if known.is_none() {
-        return Ok(None);
+/// What the database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// No schema.
+    Nothing,
+    /// Up to this version, by `headroom migrate`.
+    Version(i64),
+    /// By psql, which keeps no history: up to the newest, as far as can be seen.
+    ByHand,
+}
+
+/// What the database has.
+pub(crate) async fn applied(client: &impl GenericClient) -> anyhow::Result<Applied> {
+    let row = client
+        .query_one(
+            "select to_regclass('public.refinery_schema_history') is not null,
+                    to_regclass('fleet.consent_in_force') is not null",
+            &[],
+        )
+        .await?;
+    let (has_history, has_newest): (bool, bool) = (row.get(0), row.get(1));
+    if !has_history {
+        return Ok(if has_newest { Applied::ByHand } else { Applied::Nothing });
     }
     let row =
         client.query_one("select max(version)::bigint from public.refinery_schema_history", &[]).await?;
-    Ok(row.get(0))
+    Ok(row.get::<_, Option<i64>>(0).map_or(Applied::Nothing, Applied::Version))
 }
 
 /// Refuses to run on a schema that is older than this program.
 pub(crate) async fn check(client: &impl GenericClient) -> anyhow::Result<()> {
-    let (applied, latest) = (applied(client).await?, latest());
-    if applied < latest {
+    let latest = latest();
+    let version = match applied(client).await? {
+        Applied::ByHand => return Ok(()),
+        Applied::Nothing => None,
+        Applied::Version(version) => Some(version),
+    };
+    if version < latest {
         return Err(Failure::Configuration(format!(
             "the database's schema is at version {}, this program needs {}: run `headroom migrate`",
-            applied.unwrap_or(0),
+            version.unwrap_or(0),
             latest.unwrap_or(0)
         ))
         .into());

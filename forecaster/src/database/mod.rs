@@ -9,6 +9,7 @@
 //! | [`ranges`] | what was acknowledged, and what was set aside |
 //! | [`lives`] | copies of a node that speak at the same time |
 //! | [`units`] | what nodes describe: units, components, identity, absences |
+//! | [`lifecycle`] | what a person decides about units |
 //! | [`matching`] | discovered units and the sales they belong to |
 //! | [`customers`], [`products`], [`sales`] | what is imported |
 //! | [`series`] | rows of `fleet.status` |
@@ -19,6 +20,7 @@
 pub(crate) mod customers;
 pub(crate) mod guard;
 pub(crate) mod jobs;
+pub(crate) mod lifecycle;
 pub(crate) mod lives;
 pub(crate) mod matching;
 pub(crate) mod migrations;

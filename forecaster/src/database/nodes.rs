@@ -13,6 +13,8 @@ pub(crate) struct Readable {
     pub(crate) node: Uuid,
     /// Its read API, `host:port`.
     pub(crate) address: String,
+    /// End of its certificate.
+    pub(crate) certificate_expires_at: Option<Timestamp>,
 }
 
 /// A certificate that was given to a node.
@@ -65,11 +67,14 @@ pub(crate) struct NodeRow {
 pub(crate) async fn readable(client: &impl GenericClient) -> Result<Vec<Readable>, Error> {
     let rows = client
         .query(
-            "select node_id, address from fleet.nodes where address is not null and revoked_at is null order by node_id",
+            "select node_id, address, certificate_expires_at from fleet.nodes where address is not null and revoked_at is null order by node_id",
             &[],
         )
         .await?;
-    Ok(rows.iter().map(|row| Readable { node: row.get(0), address: row.get(1) }).collect())
+    Ok(rows
+        .iter()
+        .map(|row| Readable { node: row.get(0), address: row.get(1), certificate_expires_at: row.get(2) })
+        .collect())
 }
 
 /// Every node.
@@ -226,16 +231,16 @@ pub(crate) async fn enrol(
     Ok(written > 0)
 }
 
-/// Writes a renewal. The certificate before stays honoured until the new one is shown.
+/// Writes a renewal. The certificate before stays honoured until the new one is shown: `shown`, or the present one.
 pub(crate) async fn renew(
     client: &impl GenericClient,
     renewed: &Enrolled<'_>,
-    shown: &str,
+    shown: Option<&str>,
 ) -> Result<(), Error> {
     client
         .execute(
             "update fleet.nodes
-                set previous_certificate_serial = $2, certificate_serial = $3, certificate_expires_at = $4,
+                set previous_certificate_serial = coalesce($2, certificate_serial), certificate_serial = $3, certificate_expires_at = $4,
                     address = coalesce($5, address)
               where node_id = $1",
             &[&renewed.node, &shown, &renewed.serial, &renewed.not_after, &renewed.address],

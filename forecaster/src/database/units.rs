@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use headroom_core::exchange::Answer;
-use headroom_core::unit::{Component, ComponentKind, UserInformation};
+use headroom_core::unit::{Component, ComponentKind, UnitReport, UserInformation};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::{Error, GenericClient};
@@ -27,14 +27,25 @@ pub(crate) async fn describe(
 ) -> Result<(), Error> {
     let node = answer.description.node;
     user(client, node, &answer.user).await?;
+    if !answer.user.consent.any() {
+        // The node tells this decision alone. What it described before is neither gone nor changed.
+        return Ok(());
+    }
+    // Before others are looked for in their place: what moved is found again.
     gone(client, answer, now).await?;
-    for unit in &answer.units {
+    for unit in reports(answer) {
         matching::place(client, node, unit, now).await?;
     }
     components(client, answer, now).await?;
+    gone(client, answer, now).await?;
     providers(client, answer).await?;
     identities(client, answer).await?;
     absences(client, answer).await
+}
+
+/// Units that are there, then those of which samples are left.
+fn reports(answer: &Answer) -> impl Iterator<Item = &UnitReport> {
+    answer.units.iter().chain(&answer.gone)
 }
 
 /// Component ids by their key in this node, those that are gone included.
@@ -80,7 +91,7 @@ async fn user(client: &impl GenericClient, node: Uuid, user: &UserInformation) -
     Ok(())
 }
 
-/// Units that the answer no longer has are gone, before others are looked for in their place: what moved is found again.
+/// Marks what the answer no longer has as gone.
 async fn gone(client: &impl GenericClient, answer: &Answer, now: Timestamp) -> Result<(), Error> {
     let node = answer.description.node;
     let units: Vec<&str> = answer.units.iter().map(|unit| unit.key.0.as_str()).collect();
@@ -91,7 +102,8 @@ async fn gone(client: &impl GenericClient, answer: &Answer, now: Timestamp) -> R
             &[&node, &units, &now],
         )
         .await?;
-    let components: Vec<&str> = all(answer).map(|(_, component)| component.key.0.as_str()).collect();
+    let parts = answer.units.iter().flat_map(|unit| &unit.components);
+    let components: Vec<&str> = parts.map(|component| component.key.0.as_str()).collect();
     client
         .execute(
             "update fleet.components c set gone_at = $3
@@ -105,10 +117,7 @@ async fn gone(client: &impl GenericClient, answer: &Answer, now: Timestamp) -> R
 
 /// Every component with the key of its unit.
 fn all(answer: &Answer) -> impl Iterator<Item = (&str, &Component)> {
-    answer
-        .units
-        .iter()
-        .flat_map(|unit| unit.components.iter().map(|component| (unit.key.0.as_str(), component)))
+    reports(answer).flat_map(|unit| unit.components.iter().map(|component| (unit.key.0.as_str(), component)))
 }
 
 /// A component keeps its row, and so its history, when it comes to be part of another unit of the same node.
@@ -201,7 +210,7 @@ async fn identities(client: &impl GenericClient, answer: &Answer) -> Result<(), 
     let node = answer.description.node;
     let (mut units, mut components) = (Vec::new(), Vec::<Option<&str>>::new());
     let (mut kinds, mut values) = (Vec::new(), Vec::new());
-    for unit in &answer.units {
+    for unit in reports(answer) {
         let own = unit.identity.iter().map(|evidence| (None, evidence));
         let parts = unit.components.iter().flat_map(|component| {
             component.identity.iter().map(|evidence| (Some(component.key.0.as_str()), evidence))

@@ -94,7 +94,7 @@ async fn fork(
 
 /// What changes when the description of units, users or absences does; the status and the clock do not count.
 fn digest(answer: &Answer) -> Vec<u8> {
-    let described = (&answer.user, &answer.units, &answer.absences);
+    let described = (&answer.user, &answer.units, &answer.gone, &answer.absences);
     let text = serde_json::to_vec(&described).expect("the exchange types have string keys only");
     Sha256::digest(&text).to_vec()
 }

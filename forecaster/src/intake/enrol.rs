@@ -7,6 +7,7 @@ use axum::{Extension, Json};
 use headroom_core::exchange::enrol::{Grant, Request};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::body;
 use super::problem::IntakeProblem;
@@ -14,6 +15,7 @@ use crate::authority::{IssuedCertificate, RequestRefused};
 use crate::database::nodes::{self, Enrolled};
 use crate::hub::Hub;
 use crate::listener::Peer;
+use crate::terminal::NodeClient;
 
 /// Largest enrolment request, bytes.
 const REQUEST_BYTES_MAX: usize = 65_536;
@@ -83,10 +85,31 @@ pub(crate) async fn renew(
         serial: &issued.serial,
         not_after: issued.not_after,
     };
-    let shown = peer.certificate.as_ref().map_or("", |(_, serial)| serial);
+    let shown = peer.certificate.as_ref().map(|(_, serial)| serial.as_str());
     nodes::renew(&**client, &renewed, shown).await?;
     tracing::info!(address = %peer.address, %node, "renewed a node's certificate");
     Ok(Json(grant(&hub, issued)))
+}
+
+/// Renews the certificate of a node that may not connect to the hub, over its read API.
+pub(crate) async fn renew_over(hub: &Hub, terminal: &mut NodeClient, node: Uuid) -> anyhow::Result<()> {
+    let request: Request =
+        terminal.post("/v1/renew/request", &serde_json::json!({}), "renewal request").await?;
+    anyhow::ensure!(request.node == node, "asks for a certificate of node {}", request.node);
+    let issued = sign(hub, &request, Timestamp::now())?;
+    let client = hub.pool().get().await?;
+    let renewed = Enrolled {
+        node,
+        address: request.address.as_deref(),
+        customer: None,
+        serial: &issued.serial,
+        not_after: issued.not_after,
+    };
+    // Written before it is granted. Should the grant be lost, the present certificate stays honoured and it is tried again.
+    nodes::renew(&**client, &renewed, None).await?;
+    terminal.tell("/v1/renew/grant", &grant(hub, issued)).await?;
+    tracing::info!(%node, "renewed a node's certificate over its read API");
+    Ok(())
 }
 
 /// What a token's secret is known by: the database never holds one that works.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use headroom_core::exchange::{Answer, Batch, PROTOCOL_VERSION, SequenceRange};
-use headroom_core::unit::{ComponentKey, Sample, Status};
+use headroom_core::unit::{ComponentKey, Sample, Status, UnitReport};
 use jiff::{SignedDuration, Timestamp};
 
 use super::problem::IntakeProblem;
@@ -52,42 +52,22 @@ pub(crate) fn examine_answer(answer: &Answer) -> Result<(), IntakeProblem> {
             ),
         ));
     }
-    let count: usize = answer.units.iter().map(|unit| unit.components.len()).sum();
+    let count: usize = answer.units.iter().chain(&answer.gone).map(|unit| unit.components.len()).sum();
     if count > COMPONENTS_MAX {
         return Err(IntakeProblem::invalid(
             "answer.units",
             format!("{count} components are more than the {COMPONENTS_MAX} that one node may have"),
         ));
     }
-    let mut units = HashSet::new();
     let mut components = HashSet::new();
-    for (u, unit) in answer.units.iter().enumerate() {
-        examine_key(&unit.key, || format!("answer.units[{u}].key"))?;
-        if !units.insert(&unit.key) {
-            return Err(IntakeProblem::invalid(
-                format!("answer.units[{u}].key"),
-                "names a unit a second time",
-            ));
-        }
-        for (e, evidence) in unit.identity.iter().enumerate() {
-            examine_name(&evidence.value, || format!("answer.units[{u}].identity[{e}].value"))?;
-        }
-        for (c, component) in unit.components.iter().enumerate() {
-            let field = || format!("answer.units[{u}].components[{c}].key");
-            examine_key(&component.key, field)?;
-            if !components.insert(&component.key) {
-                return Err(IntakeProblem::invalid(field(), "names a component a second time"));
+    for (list, reports) in [("answer.units", &answer.units), ("answer.gone", &answer.gone)] {
+        let mut units = HashSet::new();
+        for (u, unit) in reports.iter().enumerate() {
+            let path = format!("{list}[{u}]");
+            if !units.insert(&unit.key) {
+                return Err(IntakeProblem::invalid(format!("{path}.key"), "names a unit a second time"));
             }
-            for (e, evidence) in component.identity.iter().enumerate() {
-                let field = || format!("answer.units[{u}].components[{c}].identity[{e}].value");
-                examine_name(&evidence.value, field)?;
-            }
-            if component.specs.capacity_bytes.is_some_and(|bytes| i64::try_from(bytes.0).is_err()) {
-                return Err(IntakeProblem::invalid(
-                    format!("answer.units[{u}].components[{c}].specs.capacity_bytes"),
-                    "is more than 2^63-1 bytes",
-                ));
-            }
+            examine_unit(&path, unit, &mut components)?;
         }
     }
     for (a, absence) in answer.absences.iter().enumerate() {
@@ -95,6 +75,35 @@ pub(crate) fn examine_answer(answer: &Answer) -> Result<(), IntakeProblem> {
             return Err(IntakeProblem::invalid(format!("answer.absences[{a}].field"), "is empty"));
         }
         examine_name(&absence.field.0, || format!("answer.absences[{a}].field"))?;
+    }
+    Ok(())
+}
+
+/// `components` are those of the units before: a key names one component of a node.
+fn examine_unit<'a>(
+    path: &str,
+    unit: &'a UnitReport,
+    components: &mut HashSet<&'a ComponentKey>,
+) -> Result<(), IntakeProblem> {
+    examine_key(&unit.key, || format!("{path}.key"))?;
+    for (e, evidence) in unit.identity.iter().enumerate() {
+        examine_name(&evidence.value, || format!("{path}.identity[{e}].value"))?;
+    }
+    for (c, component) in unit.components.iter().enumerate() {
+        let field = || format!("{path}.components[{c}].key");
+        examine_key(&component.key, field)?;
+        if !components.insert(&component.key) {
+            return Err(IntakeProblem::invalid(field(), "names a component a second time"));
+        }
+        for (e, evidence) in component.identity.iter().enumerate() {
+            examine_name(&evidence.value, || format!("{path}.components[{c}].identity[{e}].value"))?;
+        }
+        if component.specs.capacity_bytes.is_some_and(|bytes| i64::try_from(bytes.0).is_err()) {
+            return Err(IntakeProblem::invalid(
+                format!("{path}.components[{c}].specs.capacity_bytes"),
+                "is more than 2^63-1 bytes",
+            ));
+        }
     }
     Ok(())
 }
@@ -127,6 +136,7 @@ pub(crate) fn examine_text(answer: &Answer) -> Result<(), IntakeProblem> {
     for (name, told) in [
         ("answer.user", serde_json::to_value(&answer.user)),
         ("answer.units", serde_json::to_value(&answer.units)),
+        ("answer.gone", serde_json::to_value(&answer.gone)),
         ("answer.absences", serde_json::to_value(&answer.absences)),
     ] {
         let told = told.map_err(|error| IntakeProblem::invalid(name, error.to_string()))?;

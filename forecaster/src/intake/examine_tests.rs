@@ -48,6 +48,8 @@ fn answer() -> Answer {
         absences: Vec::new(),
         gone: Vec::new(),
         notices: Vec::new(),
+        gone: Vec::new(),
+        notices: Vec::new(),
     }
 }
 

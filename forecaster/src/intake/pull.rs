@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::commit::commit;
 use super::ranges::{FIRST_SEQUENCE, holes};
+use crate::authority::NODE_CERTIFICATE_DAYS;
 use crate::database::{nodes, ranges, series};
 use crate::hub::Hub;
 
@@ -117,7 +118,7 @@ fn schedule_next(hub: &Hub, turns: &mut HashMap<Uuid, Turn>, node: Uuid, outcome
 
 async fn read_and_note(hub: &Hub, node: &nodes::Readable) -> Result<Reading, ()> {
     let now = Timestamp::now();
-    match read(hub, node.node, &node.address).await {
+    match read_and_renew(hub, node, now).await {
         Ok(reading) => {
             if reading.set_aside > 0 {
                 tracing::warn!(node = %node.node, set_aside = reading.set_aside, "samples were set aside");
@@ -135,6 +136,20 @@ async fn read_and_note(hub: &Hub, node: &nodes::Readable) -> Result<Reading, ()>
             Err(())
         }
     }
+}
+
+/// Reads a node; renews its certificate where a third of its time is left.
+async fn read_and_renew(hub: &Hub, node: &nodes::Readable, now: Timestamp) -> anyhow::Result<Reading> {
+    let reading = read(hub, node.node, &node.address).await?;
+    let left = node.certificate_expires_at.map(|end| end.duration_since(now).as_hours());
+    if left.is_some_and(|hours| hours < NODE_CERTIFICATE_DAYS * 24 / 3) {
+        let mut terminal = hub.node(node.node, &node.address, hub.settings().pull_timeout).await?;
+        if let Err(error) = super::enrol::renew_over(hub, &mut terminal, node.node).await {
+            // It holds for weeks yet, and the next reading tries again.
+            tracing::warn!(node = %node.node, error = format!("{error:#}"), "cannot renew a node's certificate");
+        }
+    }
+    Ok(reading)
 }
 
 /// Reads one node: what it is, its newest samples, then whatever this hub lacks.
