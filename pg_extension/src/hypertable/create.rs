@@ -53,6 +53,12 @@ fn create(relation: &PgRelation, time: &str, segment: Option<&str>, if_not_exist
             .hint("Pass if_not_exists => true to accept that."));
     }
     refuse_what_cannot_be_kept(&facts)?;
+    refuse_columns(&facts, time, segment)?;
+    catalogue::enter(oid, time, segment)
+}
+
+/// Refuses columns and keys of which sealed rows could not be kept.
+pub(super) fn refuse_columns(facts: &Facts, time: &str, segment: Option<&str>) -> Result<()> {
     let time = facts.column(time)?;
     if !TIME_TYPES.contains(&time.kind.as_str()) {
         return Err(Error::new(
@@ -64,7 +70,7 @@ fn create(relation: &PgRelation, time: &str, segment: Option<&str>, if_not_exist
         )
         .hint(format!("A time column is of one of the types {}.", TIME_TYPES.join(", "))));
     }
-    refuse_null(&facts, time)?;
+    refuse_null(facts, time)?;
     let segment = segment.map(|name| facts.column(name)).transpose()?;
     if let Some(segment) = segment {
         if segment.name == time.name {
@@ -82,13 +88,13 @@ fn create(relation: &PgRelation, time: &str, segment: Option<&str>, if_not_exist
                 ),
             ));
         }
-        refuse_null(&facts, segment)?;
+        refuse_null(facts, segment)?;
     }
-    refuse_unkeepable_keys(&facts, time, segment)?;
-    catalogue::enter(oid, &time.name, segment.map(|s| s.name.as_str()))
+    refuse_unkeepable_keys(facts, time, segment)
 }
 
-fn refuse_what_cannot_be_kept(facts: &Facts) -> Result<()> {
+/// Refuses a table of a kind, or with something, that could not be kept over sealed rows.
+pub(super) fn refuse_what_cannot_be_kept(facts: &Facts) -> Result<()> {
     let name = &facts.name;
     let refuse =
         |kind, what: &str| Err(Error::new(kind, format!("{name} cannot become a hypertable: {what}")));

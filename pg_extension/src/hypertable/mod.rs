@@ -11,6 +11,7 @@
 //! | [`seal`] | rows become blocks |
 //! | [`row_store`] | writing rows that leave their block |
 //! | [`time_argument`] | a point in time given to a function |
+//! | [`watch`] | what is done when one is altered or dropped |
 //! | [`table_facts`] | what the server says of a table that is to become one |
 
 pub(crate) mod block_store;
@@ -23,3 +24,4 @@ pub(crate) mod seal;
 mod table_facts;
 mod tables;
 mod time_argument;
+mod watch;

@@ -126,7 +126,8 @@ const TABLE: &str = "
 SELECT c.oid::pg_catalog.regclass::pg_catalog.text, c.relkind::pg_catalog.text, c.relpersistence::pg_catalog.text,
        c.relnamespace OPERATOR(pg_catalog.=) ANY (ARRAY['pg_catalog', 'pg_toast', 'information_schema', 'headroom']::pg_catalog.regnamespace[]),
        c.relispartition OR EXISTS (SELECT FROM pg_catalog.pg_inherits i
-           WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR i.inhparent OPERATOR(pg_catalog.=) c.oid),
+           WHERE i.inhrelid OPERATOR(pg_catalog.=) c.oid OR (i.inhparent OPERATOR(pg_catalog.=) c.oid
+               AND i.inhrelid IS DISTINCT FROM (SELECT h.sealed FROM headroom.hypertables h WHERE h.relation OPERATOR(pg_catalog.=) c.oid))),
        (SELECT r.rulename::pg_catalog.text FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid LIMIT 1)
 FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1";
 

@@ -17,6 +17,25 @@ use crate::server::{
     relation::{self, Open},
 };
 
+thread_local! {
+    // A backend has one thread.
+    static MAKING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether the tables beside a hypertable are being made by this session.
+pub(crate) fn are_being_made() -> bool {
+    MAKING.get()
+}
+
+struct Making(bool);
+
+impl Drop for Making {
+    // An error unwinds, so this runs then too.
+    fn drop(&mut self) {
+        MAKING.set(self.0);
+    }
+}
+
 /// The layout of a hypertable's blocks; makes the tables when there are none. The caller holds a lock on the
 /// hypertable that keeps others from doing the same.
 pub(crate) fn layout_for_sealing(oid: pg_sys::Oid) -> Result<Rc<Layout>> {
@@ -52,6 +71,7 @@ fn columns_of(oid: pg_sys::Oid) -> Result<Vec<HypertableColumn>> {
 }
 
 fn make(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
+    let _making = Making(MAKING.replace(true));
     let columns = columns_of(oid)?;
     // SAFETY: look-ups in the server's caches.
     let (schema, base) = unsafe {
@@ -101,7 +121,10 @@ fn make(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
         "COMMENT ON TABLE {blocks} IS {}",
         quote_literal(format!("Sealed rows of {parent}, as blocks. Read and written by headroom alone"))
     ))?;
-    run(&format!("CREATE FOREIGN TABLE {sealed} () INHERITS ({parent}) SERVER headroom"))?;
+    run(&format!(
+        "CREATE FOREIGN TABLE {sealed} () INHERITS ({parent}) SERVER headroom OPTIONS (keys {})",
+        quote_literal(keys_of(oid)?)
+    ))?;
     run(&format!(
         "COMMENT ON FOREIGN TABLE {sealed} IS {}",
         quote_literal(format!("Sealed rows of {parent}, shown as its own. Query {parent} instead"))
@@ -164,6 +187,68 @@ fn make_guard(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
         .collect();
     let include = if others.is_empty() { String::new() } else { format!(" INCLUDE ({})", others.join(", ")) };
     run(&format!("CREATE INDEX ON {table} USING headroom_guard ({}){include}", quote_identifier(&names.time)))
+}
+
+/// Whether rows are sealed.
+pub(crate) fn has_blocks(entry: &catalogue::Entry) -> Result<bool> {
+    let Some(blocks) = entry.blocks else { return Ok(false) };
+    let owner = Open::with(blocks, pg_sys::AccessShareLock).owner();
+    let sql = format!("SELECT EXISTS (SELECT FROM {})", relation::name(blocks));
+    Ok(identity::run_as(owner, || Spi::get_one::<bool>(&sql))? == Some(true))
+}
+
+/// The unique keys of a table, as one text: columns by commas, keys by semicolons, in order.
+pub(crate) fn keys_of(hypertable: pg_sys::Oid) -> Result<String> {
+    let keys = Spi::get_one_with_args::<String>(
+        "SELECT pg_catalog.string_agg(k.columns, ';' ORDER BY k.columns) FROM (
+             SELECT DISTINCT (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ',' ORDER BY a.attname)
+                 FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) i.indrelid
+                     AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey[0:i.indnkeyatts OPERATOR(pg_catalog.-) 1])) AS columns
+             FROM pg_catalog.pg_index i WHERE i.indrelid OPERATOR(pg_catalog.=) $1 AND i.indisunique) k",
+        &[hypertable.into()],
+    )?;
+    Ok(keys.unwrap_or_default())
+}
+
+/// The unique keys that sealed rows are known to keep.
+pub(crate) fn known_keys_of(sealed: pg_sys::Oid) -> Result<String> {
+    let keys = Spi::get_one_with_args::<String>(
+        "SELECT (SELECT pg_catalog.substr(o, 6) FROM pg_catalog.unnest(f.ftoptions) o WHERE o OPERATOR(pg_catalog.~~) 'keys=%')
+         FROM pg_catalog.pg_foreign_table f WHERE f.ftrelid OPERATOR(pg_catalog.=) $1",
+        &[sealed.into()],
+    )?;
+    Ok(keys.unwrap_or_default())
+}
+
+/// Writes down the keys that sealed rows keep from now on, and makes the guard anew when some are new.
+pub(crate) fn remember_keys(
+    hypertable: pg_sys::Oid,
+    sealed: pg_sys::Oid,
+    keys: &str,
+    with_guard: bool,
+) -> Result<()> {
+    let _making = Making(MAKING.replace(true));
+    run(&format!(
+        "ALTER FOREIGN TABLE {} OPTIONS (SET keys {})",
+        relation::name(sealed),
+        quote_literal(keys)
+    ))?;
+    if !with_guard {
+        return Ok(());
+    }
+    let guard = Spi::get_one_with_args::<pg_sys::Oid>(
+        "SELECT (SELECT i.indexrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+         JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam AND m.amname OPERATOR(pg_catalog.=) 'headroom_guard'
+         WHERE i.indrelid OPERATOR(pg_catalog.=) $1 LIMIT 1)",
+        &[hypertable.into()],
+    )?;
+    if let Some(guard) = guard {
+        run(&format!("DROP INDEX {}", relation::name(guard)))?;
+    }
+    match catalogue::names(hypertable)? {
+        Some(names) => make_guard(hypertable, &names),
+        None => Ok(()),
+    }
 }
 
 fn run(sql: &str) -> Result<()> {

@@ -177,10 +177,18 @@ unsafe fn meet(data: *mut pg_sys::TriggerData) -> Result<bool> {
         let arbiters = (*(*node).ps.plan.cast::<pg_sys::ModifyTable>()).arbiterIndexes;
         let is_arbiter = |index| arbiters.is_null() || pg_sys::list_member_oid(arbiters, index);
         let Some(found) = known.find(value, is_arbiter)? else { return Ok(true) };
+        let estate = (*node).ps.state;
         if !updates {
+            // The row is left out, but only after it has passed what the server checks before it looks for conflicts.
+            let target = (*node).resultRelInfo;
+            if !(*target).ri_WithCheckOptions.is_null() {
+                pg_sys::ExecWithCheckOptions(pg_sys::WCOKind::WCO_RLS_INSERT_CHECK, target, slot, estate);
+            }
+            if !(*(*(*target).ri_RelationDesc).rd_att).constr.is_null() {
+                pg_sys::ExecConstraints(target, slot, estate);
+            }
             return Ok(false);
         }
-        let estate = (*node).ps.state;
         let command = command_before(estate)?;
         let blocks = Open::with(known.layout.blocks, pg_sys::RowExclusiveLock);
         let slot = pg_sys::table_slot_create(blocks.as_ptr(), std::ptr::null_mut());

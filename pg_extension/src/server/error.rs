@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Duplicate,
     /// 23505: a row has the key already.
     UniqueViolation,
+    /// 23514: a row breaks a constraint.
+    CheckViolation,
     /// 42501: the caller may not do this.
     NotPermitted,
     /// 0A000: it cannot be kept, so it is refused.
@@ -59,6 +61,7 @@ impl Kind {
             Self::NumberOutOfRange => PgSqlErrorCode::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
             Self::Duplicate => PgSqlErrorCode::ERRCODE_DUPLICATE_OBJECT,
             Self::UniqueViolation => PgSqlErrorCode::ERRCODE_UNIQUE_VIOLATION,
+            Self::CheckViolation => PgSqlErrorCode::ERRCODE_CHECK_VIOLATION,
             Self::NotPermitted => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Unsupported => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotReady => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

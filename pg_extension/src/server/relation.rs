@@ -66,6 +66,12 @@ pub(crate) fn name(oid: pg_sys::Oid) -> String {
     }
 }
 
+/// Whether there is such a relation.
+pub(crate) fn exists(oid: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the server's caches.
+    unsafe { !pg_sys::get_rel_name(oid).is_null() }
+}
+
 /// The relation of this name in headroom's own schema.
 pub(crate) fn own(name: &CStr) -> Result<pg_sys::Oid> {
     // SAFETY: look-ups in the server's caches.

@@ -1,0 +1,118 @@
+//! Altering and dropping a hypertable with sealed rows: what works, and what is refused with which remedy.
+
+use headroom_tests::Cluster;
+
+fn twins(cluster: &Cluster) {
+    cluster.database("db");
+    cluster.psql(
+        "db",
+        "create table t (at timestamptz not null, device bigint not null, used bigint, note text, constraint t_key unique (at, device));
+         alter table t drop column note;
+         alter table t add column note text;
+         insert into t select timestamptz '2026-01-01' + n * interval '1 hour', d, n, 'n' || n % 3
+         from generate_series(1, 3) d, generate_series(0, 167) n;
+         create table p (like t including all);
+         insert into p table t;
+         select headroom.create_hypertable('t', 'at', 'device');
+         select headroom.seal('t', timestamptz '2026-01-04')",
+    );
+}
+
+fn same(cluster: &Cluster) {
+    let differences = cluster.psql(
+        "db",
+        "(table t except all table p) union all (table p except all table t) order by 1, 2 limit 5",
+    );
+    assert_eq!(differences, "");
+}
+
+#[test]
+fn columns_are_added_renamed_and_dropped() {
+    let cluster = Cluster::start();
+    twins(&cluster);
+    for sql in [
+        "alter table TABLE add column score float8 default 2.5",
+        "alter table TABLE add column tag text default 'it''s', add column empty int",
+        "alter table TABLE add column since timestamptz not null default '2026-01-01'",
+        "insert into TABLE values ('2026-01-02 00:30', 1, 1, 'late', 1, 't', 2)",
+        "alter table TABLE rename column used to spent",
+        "alter table TABLE rename column at to moment",
+        "alter table TABLE rename column device to unit",
+        "insert into TABLE (moment, unit) values ('2026-01-02 00:30', 2)",
+        "update TABLE set score = score + spent, tag = tag || 'x' where unit = 2 and moment < '2026-01-03'",
+        "alter table TABLE drop column spent",
+        "alter table TABLE add column spent text default 'new'",
+        "alter table TABLE drop column score, add column score smallint default 7",
+        "alter table TABLE alter column tag set default 'other'",
+        "alter table TABLE add constraint c check (score > 0)",
+        "alter table TABLE alter column since drop default",
+    ] {
+        for table in ["t", "p"] {
+            cluster.psql("db", &sql.replace("TABLE", table));
+        }
+        same(&cluster);
+        cluster.psql("db", "select headroom.seal('t', timestamptz '2026-01-05')");
+        same(&cluster);
+    }
+    assert_eq!(
+        cluster.psql("db", "select time_column, segment_column from headroom.hypertables"),
+        "moment|unit"
+    );
+    cluster.psql("db", "select headroom.unseal('t')");
+    same(&cluster);
+    assert_eq!(
+        cluster.psql("db", "select count(*) from only t"),
+        cluster.psql("db", "select count(*) from p")
+    );
+}
+
+#[test]
+fn what_could_not_be_kept_is_refused_with_the_remedy() {
+    let cluster = Cluster::start();
+    twins(&cluster);
+    for (sql, words) in [
+        ("alter table t alter column used type numeric", "cannot change from bigint to numeric"),
+        ("alter table t add column r float8 default random()", "its value would be another in every row"),
+        (
+            "alter table t add column g bigint generated always as (used + 1) stored",
+            "cannot be added over sealed rows",
+        ),
+        ("alter table t drop column at", "does not exist"),
+        ("alter table t alter column device drop not null", "may be null"),
+        (
+            "create table other (id bigint primary key); alter table t add foreign key (device) references other",
+            "foreign key",
+        ),
+        (
+            "create table other (at timestamptz, device bigint, foreign key (at, device) references t (at, device))",
+            "foreign key",
+        ),
+        ("create table child () inherits (t)", "inherit"),
+        ("create rule r as on delete to t do instead nothing", "it has a rule"),
+        ("create unique index on t (at, device, used)", "unique key cannot be added"),
+        ("truncate t, p; create unique index on t (used)", "the time column is not part of it"),
+        ("alter table t add constraint c check (used > 20)", "violated"),
+        ("alter table t alter column used set not null; alter table t set unlogged", "unlogged"),
+        ("drop foreign table t_sealed", "cannot be dropped"),
+        ("drop table t_blocks", "cannot be dropped"),
+        ("delete from only t; alter table t add column n int not null", "NOT NULL and has no default"),
+    ] {
+        let error = cluster.try_psql("db", &format!("begin; {sql}; commit")).expect_err(sql);
+        let told = format!("{error:#}");
+        assert!(told.contains(words), "expected «{words}» for {sql}\nbut got {told}");
+        same(&cluster);
+    }
+}
+
+#[test]
+fn a_dropped_hypertable_takes_its_sealed_rows_along() {
+    let cluster = Cluster::start();
+    twins(&cluster);
+    cluster.psql("db", "drop table t");
+    assert_eq!(cluster.psql("db", "select count(*) from headroom.hypertables"), "0");
+    assert_eq!(
+        cluster.psql("db", "select to_regclass('t_blocks') is null and to_regclass('t_sealed') is null"),
+        "t"
+    );
+    cluster.psql("db", "drop extension headroom");
+}
