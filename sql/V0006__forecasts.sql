@@ -7,7 +7,11 @@ CREATE TABLE fleet.forecast_runs (
     published_at timestamptz CHECK (isfinite(published_at)),
     is_current boolean NOT NULL DEFAULT false,
     forecasts bigint NOT NULL DEFAULT 0 CHECK (forecasts >= 0),
-    CONSTRAINT only_published_is_current CHECK (NOT is_current OR published_at IS NOT NULL)
+    scope text NOT NULL DEFAULT 'all' CHECK (scope IN ('all', 'changed')),
+    constants jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(constants) = 'object'),
+    given_up text,
+    CONSTRAINT only_published_is_current CHECK (NOT is_current OR published_at IS NOT NULL),
+    CONSTRAINT given_up_is_not_published CHECK (given_up IS NULL OR published_at IS NULL)
 );
 CREATE UNIQUE INDEX forecast_runs_current ON fleet.forecast_runs (is_current) WHERE is_current;
 COMMENT ON TABLE fleet.forecast_runs IS 'Fleet runs; at most one is current';
@@ -18,6 +22,47 @@ COMMENT ON COLUMN fleet.forecast_runs.started_at IS 'Started';
 COMMENT ON COLUMN fleet.forecast_runs.published_at IS 'Published; NULL while it runs or when it failed';
 COMMENT ON COLUMN fleet.forecast_runs.is_current IS 'What readers see';
 COMMENT ON COLUMN fleet.forecast_runs.forecasts IS 'Number of forecasts';
+COMMENT ON COLUMN fleet.forecast_runs.scope IS 'all: every unit was forecast; changed: those with new status, the others carried over';
+COMMENT ON COLUMN fleet.forecast_runs.constants IS 'The model''s constants in this run: with them every answer can be computed again';
+COMMENT ON COLUMN fleet.forecast_runs.given_up IS 'Why it was given up before it was published';
+
+-- Several services share a run: each claims a range of units, and writes its forecasts and that it is done in one transaction.
+CREATE TABLE fleet.run_ranges (
+    run_id bigint NOT NULL REFERENCES fleet.forecast_runs ON DELETE CASCADE,
+    first_unit bigint NOT NULL,
+    last_unit bigint NOT NULL,
+    done_at timestamptz CHECK (isfinite(done_at)),
+    forecasts bigint NOT NULL DEFAULT 0 CHECK (forecasts >= 0),
+    carried bigint NOT NULL DEFAULT 0 CHECK (carried >= 0),
+    held_back bigint NOT NULL DEFAULT 0 CHECK (held_back >= 0),
+    plans bigint NOT NULL DEFAULT 0 CHECK (plans >= 0),
+    PRIMARY KEY (run_id, first_unit),
+    CONSTRAINT range_is_in_order CHECK (first_unit <= last_unit)
+);
+COMMENT ON TABLE fleet.run_ranges IS 'Ranges of units of a fleet run: claimed with FOR UPDATE SKIP LOCKED, so that a service that dies lets go of its range';
+COMMENT ON COLUMN fleet.run_ranges.run_id IS 'Of which run';
+COMMENT ON COLUMN fleet.run_ranges.first_unit IS 'First unit';
+COMMENT ON COLUMN fleet.run_ranges.last_unit IS 'Last unit';
+COMMENT ON COLUMN fleet.run_ranges.done_at IS 'Done; NULL while it waits or is worked on';
+COMMENT ON COLUMN fleet.run_ranges.forecasts IS 'Forecasts written, those carried over included';
+COMMENT ON COLUMN fleet.run_ranges.carried IS 'Forecasts carried over from the run before, since nothing had changed';
+COMMENT ON COLUMN fleet.run_ranges.held_back IS 'Forecasts that did not pass the checks: the one before stays';
+COMMENT ON COLUMN fleet.run_ranges.plans IS 'Units with a plan';
+
+-- What the model knows of units alike, fitted from the fleet.
+CREATE TABLE fleet.priors (
+    version text PRIMARY KEY CHECK (btrim(version) <> '' AND length(version) <= 500),
+    fitted_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(fitted_at)),
+    as_of timestamptz NOT NULL CHECK (isfinite(as_of)),
+    units bigint NOT NULL CHECK (units >= 0),
+    constants jsonb NOT NULL CHECK (jsonb_typeof(constants) = 'object')
+);
+COMMENT ON TABLE fleet.priors IS 'Versions of the model''s constants, fitted from the fleet; the newest is used by the next run';
+COMMENT ON COLUMN fleet.priors.version IS 'Name and version, shown with each forecast';
+COMMENT ON COLUMN fleet.priors.fitted_at IS 'When it was fitted';
+COMMENT ON COLUMN fleet.priors.as_of IS 'Nothing later was used';
+COMMENT ON COLUMN fleet.priors.units IS 'Histories used';
+COMMENT ON COLUMN fleet.priors.constants IS 'The constants';
 
 CREATE TABLE fleet.forecasts (
     component_id bigint NOT NULL REFERENCES fleet.components ON DELETE CASCADE,

@@ -10,6 +10,8 @@ CREATE TABLE fleet.plans (
     chosen boolean NOT NULL DEFAULT false,
     order_by date CHECK (isfinite(order_by)),
     overdue boolean NOT NULL DEFAULT false,
+    late_probability double precision CHECK (late_probability BETWEEN 0 AND 1),
+    sufficient boolean NOT NULL DEFAULT false,
     lasts_until timestamptz CHECK (isfinite(lasts_until)),
     price numeric(14, 2) CHECK (price >= 0 AND price <> 'NaN'),
     currency text CHECK (currency ~ '^[A-Z]{3}$'),
@@ -31,6 +33,8 @@ COMMENT ON COLUMN fleet.plans.action IS 'do_nothing, reclaim, expansion, upgrade
 COMMENT ON COLUMN fleet.plans.chosen IS 'The suggestion';
 COMMENT ON COLUMN fleet.plans.order_by IS 'Order by: P10 of the exhaustion less lead, approval and installation time';
 COMMENT ON COLUMN fleet.plans.overdue IS 'Order by has passed';
+COMMENT ON COLUMN fleet.plans.late_probability IS 'Probability that it runs out before an order of today is in use: what offers act on';
+COMMENT ON COLUMN fleet.plans.sufficient IS 'Lasts to the end of the planning horizon';
 COMMENT ON COLUMN fleet.plans.lasts_until IS 'P10 of the exhaustion after it; NULL beyond the horizon';
 COMMENT ON COLUMN fleet.plans.price IS 'Price of all items';
 COMMENT ON COLUMN fleet.plans.currency IS 'Its currency';
@@ -61,6 +65,7 @@ CREATE TABLE fleet.offers (
     price numeric(14, 2) NOT NULL DEFAULT 0 CHECK (price >= 0 AND price <> 'NaN'),
     currency text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     calm_runs smallint NOT NULL DEFAULT 0 CHECK (calm_runs >= 0),
+    judged_run bigint,
     made_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(made_at)),
     changed_at timestamptz NOT NULL DEFAULT now() CHECK (isfinite(changed_at)),
     valid_until date CHECK (isfinite(valid_until)),
@@ -78,6 +83,7 @@ COMMENT ON COLUMN fleet.offers.order_by IS 'Earliest order-by date of its items'
 COMMENT ON COLUMN fleet.offers.price IS 'Sum of its items';
 COMMENT ON COLUMN fleet.offers.currency IS 'Its currency';
 COMMENT ON COLUMN fleet.offers.calm_runs IS 'Fleet runs in a row in which no need was seen: withdrawn only after several';
+COMMENT ON COLUMN fleet.offers.judged_run IS 'The fleet run by which its need was judged last: each run counts once; no foreign key, since old runs are forgotten';
 COMMENT ON COLUMN fleet.offers.made_at IS 'Made';
 COMMENT ON COLUMN fleet.offers.changed_at IS 'Last transition';
 COMMENT ON COLUMN fleet.offers.valid_until IS 'Expires after this date';

@@ -42,7 +42,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     customer fleet.customers;
-    address text;
+    today date := (now() AT TIME ZONE 'UTC')::date;
 BEGIN
     IF NEW.state = OLD.state THEN
         RETURN NEW;
@@ -62,9 +62,26 @@ BEGIN
         RAISE EXCEPTION 'offer % is for a unit without the sales purpose', NEW.offer_id
             USING ERRCODE = 'RM002', HINT = 'Ask the customer to grant the sales purpose, or withdraw the offer.';
     END IF;
-    IF NEW.state = 'sent' AND (customer.no_contact OR customer.no_contact_until > current_date) THEN
+    IF NEW.state <> 'sent' THEN
+        RETURN NEW;
+    END IF;
+    IF customer.no_contact OR customer.no_contact_until > today THEN
         RAISE EXCEPTION 'customer % is not to be contacted', customer.reference
             USING ERRCODE = 'RM002', HINT = 'Wait until no_contact_until has passed, or until no_contact is lifted.';
+    END IF;
+    IF cardinality(customer.buying_months) > 0 AND NOT extract(month FROM today)::smallint = ANY (customer.buying_months) THEN
+        RAISE EXCEPTION 'customer % does not buy in this month', customer.reference
+            USING ERRCODE = 'RM002', HINT = 'Wait for one of the buying_months of the customer.';
+    END IF;
+    IF EXISTS (SELECT FROM fleet.offers o JOIN fleet.offer_events e USING (offer_id)
+                WHERE o.customer_id = NEW.customer_id AND o.offer_id <> NEW.offer_id AND e.to_state = 'sent'
+                  AND (e.happened_at AT TIME ZONE 'UTC')::date > today - customer.cool_down_days) THEN
+        RAISE EXCEPTION 'customer % was sent another offer less than % days ago', customer.reference, customer.cool_down_days
+            USING ERRCODE = 'RM002', HINT = 'Wait until the cool-down has passed.';
+    END IF;
+    IF btrim(NEW.contact_email) = '' THEN
+        RAISE EXCEPTION 'offer % has nobody to be sent to', NEW.offer_id
+            USING ERRCODE = 'RM002', HINT = 'Name a contact in the user information.';
     END IF;
     RETURN NEW;
 END
@@ -72,6 +89,38 @@ $$;
 COMMENT ON FUNCTION fleet.refuse_forbidden_offer() IS 'Trigger: an offer moves only as its life allows (error RM003), and nothing is approved or sent without consent, or to whom must not be contacted (error RM002)';
 CREATE TRIGGER forbidden BEFORE UPDATE OF state ON fleet.offers
     FOR EACH ROW EXECUTE FUNCTION fleet.refuse_forbidden_offer();
+
+CREATE FUNCTION fleet.refuse_forbidden_item() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer bigint := (SELECT o.customer_id FROM fleet.offers o WHERE o.offer_id = NEW.offer_id);
+    other bigint;
+BEGIN
+    -- One writer a customer: of two offers for one need at the same time the second sees the first.
+    PERFORM FROM fleet.customers c WHERE c.customer_id = customer FOR NO KEY UPDATE;
+    IF customer IS DISTINCT FROM (SELECT u.customer_id FROM fleet.units u WHERE u.unit_id = NEW.unit_id) THEN
+        RAISE EXCEPTION 'unit % does not belong to the customer of offer %', NEW.unit_id, NEW.offer_id
+            USING ERRCODE = '23514', HINT = 'An offer is for units of one customer.';
+    END IF;
+    IF NOT fleet.unit_consent(NEW.unit_id, 'sales') THEN
+        RAISE EXCEPTION 'nothing may be offered for unit %: the sales purpose is not granted', NEW.unit_id
+            USING ERRCODE = 'RM002', HINT = 'Ask the customer to grant the sales purpose.';
+    END IF;
+    SELECT i.offer_id INTO other FROM fleet.offer_items i JOIN fleet.offers o USING (offer_id)
+     WHERE i.unit_id = NEW.unit_id AND i.resource = NEW.resource AND i.offer_id <> NEW.offer_id
+       AND o.state IN ('planned', 'drafted', 'approved', 'sent') LIMIT 1;
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION 'offer % is open for this need of unit % already', other, NEW.unit_id
+            USING ERRCODE = '23505', HINT = 'One open offer per need: change or withdraw that one.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION fleet.refuse_forbidden_item() IS 'Trigger: nothing is offered without the sales purpose (error RM002), for another customer''s unit, or twice for one need';
+CREATE TRIGGER forbidden BEFORE INSERT OR UPDATE OF offer_id, unit_id, resource ON fleet.offer_items
+    FOR EACH ROW EXECUTE FUNCTION fleet.refuse_forbidden_item();
 
 CREATE VIEW fleet.consent_in_force WITH (security_invoker = true) AS
     SELECT u.unit_id, u.customer_id, p.purpose, fleet.consent(u.customer_id, p.purpose) AS hub_grants,

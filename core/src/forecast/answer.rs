@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reason, State};
+use super::{Prior, Question, Reason, State};
 use crate::unit::Resource;
 
 /// The value's quantiles at one future day.
@@ -120,4 +120,38 @@ pub struct Forecast {
     pub samples: u64,
     /// Number of observations set aside because they were not believable.
     pub set_aside: u64,
+}
+
+impl Forecast {
+    /// The answer to a question before its history is looked at.
+    pub(super) fn without_history(question: &Question<'_>, prior: &Prior, set_aside: u64) -> Self {
+        Self {
+            resource: question.resource,
+            state: State::TooShort,
+            reason: Reason { code: String::new(), sentence: String::new() },
+            p10: None,
+            p50: None,
+            p90: None,
+            passage: Passage::default(),
+            fan: Vec::new(),
+            why: Vec::new(),
+            model: prior.version.clone(),
+            as_of: question.as_of,
+            data_from: None,
+            data_until: None,
+            last_used: None,
+            limit: question.limit.filter(|l| l.is_finite() && *l > 0.0),
+            samples: 0,
+            set_aside,
+        }
+    }
+
+    /// Probability that it is exhausted by a deadline, the lead time of an order for example: the number that offers
+    /// act on. `None` where there is no ground for one.
+    pub fn probability_by(&self, deadline: Timestamp) -> Option<f64> {
+        match self.state {
+            State::AlreadyExhausted => Some(1.0),
+            _ => self.passage.probability_by(deadline),
+        }
+    }
 }

@@ -12,18 +12,20 @@ use super::{
 pub const EVIDENCE: usize = 115;
 /// The longest length that is told apart, days: ten years.
 const DAYS_MAX: f64 = 3_660.0;
-/// How far the paths are followed, days.
-const PATH_DAYS: usize = 1_096;
 const SLOPES_DAYS: [usize; 9] = [7, 14, 30, 60, 90, 180, 365, 730, 1_460];
 /// Spans of the past, days back, that follow on each other.
 const SPANS_DAYS: [(usize, usize); 7] =
     [(30, 0), (60, 30), (120, 60), (240, 120), (365, 240), (730, 365), (1_460, 730)];
 const REPLAY_LEVELS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 
-/// The evidence on each gap (positive, rising) of a daily history of at least two values.
-pub fn evidence(daily: &[f64], gaps: &[f64]) -> Vec<[f32; EVIDENCE]> {
+/// The evidence on each gap (positive, rising) of a daily history of at least two values: what the fit reads.
+pub fn capacity_evidence(daily: &[f64], gaps: &[f64]) -> Vec<[f32; EVIDENCE]> {
+    evidence(daily, gaps, &bootstrap::simulate(daily, gaps, false))
+}
+
+/// The same where the futures are simulated already.
+pub(super) fn evidence(daily: &[f64], gaps: &[f64], futures: &Futures) -> Vec<[f32; EVIDENCE]> {
     let unit = UnitFigures::of(daily);
-    let futures = bootstrap::simulate(daily, gaps, PATH_DAYS, false);
     let absolute = replay(daily, gaps, Scale::Absolute, &REPLAY_LEVELS);
     let relative = replay(daily, gaps, Scale::Relative, &REPLAY_LEVELS);
     gaps.iter()
@@ -33,7 +35,7 @@ pub fn evidence(daily: &[f64], gaps: &[f64]) -> Vec<[f32; EVIDENCE]> {
             for slope in unit.slopes {
                 row.push(ln_days(gap / slope.max(gap / DAYS_MAX)));
             }
-            push_futures(&mut row, &futures, i);
+            push_futures(&mut row, futures, i);
             for quantiles in [&absolute[i], &relative[i]] {
                 for days in quantiles {
                     row.push(ln_days(*days));
@@ -59,16 +61,14 @@ impl Row {
 }
 
 fn push_futures(row: &mut Row, futures: &Futures, gap: usize) {
-    let mut all: Vec<u16> = Vec::with_capacity(PATHS * WINDOWS_DAYS.len());
     for stratum in 0..WINDOWS_DAYS.len() {
         let days = futures.days(gap, stratum);
         for level in [0.1, 0.5, 0.9] {
             row.push(ln_path(days[(level * PATHS as f64) as usize]));
         }
         row.push(days.partition_point(|d| *d <= 365) as f64 / PATHS as f64);
-        all.extend_from_slice(days);
     }
-    all.sort_unstable();
+    let all = futures.pooled_days(gap);
     for level in [0.1, 0.25, 0.5, 0.75, 0.9] {
         row.push(ln_path(all[(level * all.len() as f64) as usize]));
     }

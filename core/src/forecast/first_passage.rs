@@ -1,6 +1,12 @@
 //! The distribution of the day on which a limit is first reached.
 
-use super::{Prior, simulate::simulate};
+use super::{
+    Prior,
+    bootstrap::{self, Futures},
+    evidence::evidence,
+    network::{self, LEVELS, QUANTILES},
+    regular,
+};
 
 /// Longest horizon, days: three years.
 pub(super) const HORIZON_DAYS_MAX: u16 = 1_096;
@@ -9,65 +15,147 @@ pub(super) const HORIZON_DAYS_MAX: u16 = 1_096;
 /// several capacities, at little more than the price of one.
 ///
 /// Days are counted from the last value. A limit that is reached already has day 0; one that is no number is never
-/// reached. `horizon_days` is held to 1…1,096.
+/// reached, and nothing is where there are not two values. `horizon_days` is held to 1…1,096. The answer to one limit
+/// does not depend on the others.
 pub fn first_passages(daily: &[f64], limits: &[f64], horizon_days: u16, prior: &Prior) -> Vec<FirstPassage> {
     let horizon_days = horizon_days.clamp(1, HORIZON_DAYS_MAX);
     let last = daily.last().copied().unwrap_or(0.0);
-    let mut order: Vec<usize> = (0..limits.len()).filter(|i| limits[*i] > last).collect();
+    let mut passages: Vec<FirstPassage> =
+        limits.iter().map(|limit| FirstPassage::certain(*limit <= last, horizon_days)).collect();
+    if daily.len() < 2 || daily.iter().any(|value| !value.is_finite()) {
+        return passages;
+    }
+    let mut order: Vec<usize> =
+        (0..limits.len()).filter(|i| limits[*i] > last && (limits[*i] - last).is_finite()).collect();
     order.sort_unstable_by(|a, b| limits[*a].total_cmp(&limits[*b]));
-    let rising: Vec<f64> = order.iter().map(|i| limits[*i]).collect();
-    let futures = simulate(daily, &rising, &[], horizon_days, prior);
-    let mut passages: Vec<FirstPassage> = limits
-        .iter()
-        .map(|limit| FirstPassage { days: if *limit <= last { vec![0.0] } else { Vec::new() }, paths: 1 })
-        .collect();
-    for (days, i) in futures.passage_days.iter().zip(order) {
-        passages[i] = FirstPassage::calibrated(days, futures.paths, horizon_days, prior);
+    let gaps: Vec<f64> = order.iter().map(|i| limits[*i] - last).collect();
+    if gaps.is_empty() {
+        return passages;
+    }
+    let futures = bootstrap::simulate(daily, &gaps, false);
+    for (passage, i) in of_gaps(daily, &gaps, &futures, horizon_days, prior).into_iter().zip(order) {
+        passages[i] = passage;
     }
     passages
 }
 
+/// The same for gaps (positive, rising) whose futures are simulated already.
+pub(super) fn of_gaps(
+    daily: &[f64],
+    gaps: &[f64],
+    futures: &Futures,
+    horizon_days: u16,
+    prior: &Prior,
+) -> Vec<FirstPassage> {
+    evidence(daily, gaps, futures)
+        .iter()
+        .enumerate()
+        .map(|(gap, evidence)| {
+            let quantiles = regular::lean(network::ln_days(evidence), &futures.pooled_days(gap));
+            FirstPassage::calibrated(quantiles, horizon_days, prior)
+        })
+        .collect()
+}
+
 /// The distribution of the day of first passage over a horizon, calibrated.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FirstPassage {
-    /// Days from the last value, rising, of the paths that reach the limit.
-    days: Vec<f64>,
-    /// Number of paths, those that never reach it included.
-    paths: usize,
+    kind: Kind,
+    horizon_days: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Kind {
+    Reached,
+    Never,
+    /// Quantiles at [`LEVELS`] of ln(days), rising.
+    LnDays([f64; QUANTILES]),
 }
 
 impl FirstPassage {
-    /// Calibrates the days of first passage: spreads their logarithms about the median and shifts them.
-    /// Where fewer than half of the paths arrive there is no median to spread about, and the horizon takes its place.
-    pub(super) fn calibrated(days: &[u16], paths: usize, horizon_days: u16, prior: &Prior) -> Self {
-        let centre = match quantile_index(0.5, paths) {
-            index if index < days.len() => f64::from(days[index]),
-            _ => f64::from(horizon_days),
+    /// Reached already, or never.
+    pub(super) fn certain(reached: bool, horizon_days: u16) -> Self {
+        let kind = if reached { Kind::Reached } else { Kind::Never };
+        Self { kind, horizon_days: f64::from(horizon_days) }
+    }
+
+    /// Spreads the logarithms of days about the median and shifts them, as the prior says.
+    pub(super) fn calibrated(ln_days: [f64; QUANTILES], horizon_days: u16, prior: &Prior) -> Self {
+        let median = ln_days[QUANTILES / 2];
+        let ln_days = ln_days.map(|q| {
+            let spread = if q < median { prior.spread_early } else { prior.spread_late };
+            median + prior.shift + spread * (q - median)
+        });
+        Self { kind: Kind::LnDays(ln_days), horizon_days: f64::from(horizon_days) }
+    }
+
+    /// Lies between this one and another, by the other's share.
+    pub(super) fn blended(&self, other: &Self, share: f64) -> Self {
+        let kind = match (&self.kind, &other.kind) {
+            (Kind::LnDays(a), Kind::LnDays(b)) => {
+                Kind::LnDays(core::array::from_fn(|i| a[i] + share * (b[i] - a[i])))
+            }
+            (a, b) => {
+                if share < 0.5 {
+                    a.clone()
+                } else {
+                    b.clone()
+                }
+            }
         };
-        let centre = libm::log(centre);
-        let days = days
-            .iter()
-            .map(|day| {
-                let distance = libm::log(f64::from(*day)) - centre;
-                let spread = if distance < 0.0 { prior.spread_early } else { prior.spread_late };
-                libm::exp(centre + prior.shift + spread * distance).clamp(1.0, f64::from(horizon_days))
-            })
-            .collect();
-        Self { days, paths }
+        Self { kind, horizon_days: self.horizon_days }
     }
 
     /// The day by which the limit is reached with this probability; `None` beyond the horizon.
     pub fn quantile(&self, probability: f64) -> Option<f64> {
-        self.days.get(quantile_index(probability, self.paths)).copied()
+        match &self.kind {
+            Kind::Reached => Some(0.0),
+            Kind::Never => None,
+            Kind::LnDays(ln_days) => {
+                let days = libm::exp(ln_day_at(ln_days, probability.clamp(0.0, 1.0))).max(1.0);
+                (days <= self.horizon_days).then_some(days)
+            }
+        }
     }
 
     /// Probability that the limit is reached within so many days.
     pub fn probability_within(&self, days: f64) -> f64 {
-        self.days.partition_point(|d| *d <= days) as f64 / self.paths as f64
+        match &self.kind {
+            Kind::Reached => 1.0,
+            Kind::Never => 0.0,
+            Kind::LnDays(_) if !(days >= 1.0) => 0.0,
+            Kind::LnDays(ln_days) => level_of(ln_days, libm::log(days)),
+        }
     }
 }
 
-fn quantile_index(probability: f64, paths: usize) -> usize {
-    // Hyndman and Fan's type 1: the smallest order statistic at which the empirical distribution reaches it.
-    (libm::ceil(probability * paths as f64) as usize).saturating_sub(1)
+/// How much further than the outermost step the distribution reaches beyond its outermost quantiles.
+const TAIL: f64 = 2.0;
+
+/// Levels and quantiles with the ends of the tails.
+fn with_tails(ln_days: &[f64; QUANTILES]) -> [(f64, f64); QUANTILES + 2] {
+    const LAST: usize = QUANTILES - 1;
+    let early = ln_days[0] - TAIL * (ln_days[1] - ln_days[0]);
+    let late = ln_days[LAST] + TAIL * (ln_days[LAST] - ln_days[LAST - 1]);
+    core::array::from_fn(|i| match i {
+        0 => (0.0, early),
+        i if i > QUANTILES => (1.0, late),
+        i => (LEVELS[i - 1], ln_days[i - 1]),
+    })
+}
+
+fn ln_day_at(ln_days: &[f64; QUANTILES], level: f64) -> f64 {
+    let points = with_tails(ln_days);
+    let right = points.iter().position(|p| p.0 >= level).unwrap_or(QUANTILES + 1).max(1);
+    let ((l0, d0), (l1, d1)) = (points[right - 1], points[right]);
+    d0 + (level - l0) / (l1 - l0) * (d1 - d0)
+}
+
+fn level_of(ln_days: &[f64; QUANTILES], ln_day: f64) -> f64 {
+    let points = with_tails(ln_days);
+    let right = points.partition_point(|p| p.1 <= ln_day);
+    let Some(left) = right.checked_sub(1) else { return 0.0 };
+    let Some((l1, d1)) = points.get(right).copied() else { return 1.0 };
+    let (l0, d0) = points[left];
+    l0 + (ln_day - d0) / (d1 - d0) * (l1 - l0)
 }

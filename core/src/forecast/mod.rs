@@ -6,26 +6,31 @@
 mod answer;
 mod bootstrap;
 mod evidence;
+mod fan;
 mod first_passage;
 mod history;
+mod load;
 mod model;
+mod network;
+mod pooled;
 mod prior;
 mod quantities;
 mod question;
 mod random;
+mod regular;
 mod replay;
 mod shape;
-mod simulate;
 mod state;
 #[cfg(test)]
 mod tests;
 mod why;
 
 pub use answer::{Factor, FanPoint, Forecast, Passage, PassagePoint};
-pub use evidence::{EVIDENCE, evidence};
+pub use evidence::{EVIDENCE, capacity_evidence};
 pub use first_passage::{FirstPassage, first_passages};
 pub use history::HISTORY_DAYS_MAX;
 pub use model::forecast;
+pub use pooled::Pooled;
 pub use prior::Prior;
 pub use question::{Observation, Question};
 pub use state::{Reason, State};

@@ -3,45 +3,32 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    FanPoint, Forecast, Passage, PassagePoint, Prior, Question, Reason, State,
-    first_passage::{FirstPassage, HORIZON_DAYS_MAX},
+    Forecast, Passage, PassagePoint, Pooled, Prior, Question, Reason, State,
+    bootstrap::{self, Futures},
+    fan,
+    first_passage::{FirstPassage, HORIZON_DAYS_MAX, of_gaps},
     history::{DAY_SECONDS, History, clean},
+    load,
     quantities::Quantities,
-    shape,
-    simulate::simulate,
-    why,
+    shape, why,
 };
 use crate::unit::Resource;
 
-/// Points of the fan and of the distribution.
+/// Points of the distribution, the three dates not counted.
 const GRID_POINTS: u16 = 36;
 /// A date is given where at least this share of the futures reaches the limit inside the horizon.
 const DATED_PROBABILITY: f64 = 0.10;
+/// No date where fewer of the simulated futures arrive: then the unit's own past gives no ground for one.
+const GROUND_SHARE: f64 = 0.05;
+/// What a ratio runs into where no limit is told: all of it.
+const FULL_RATIO: f64 = 1.0;
 
 /// Forecasts one resource. Any input gives a state; only [`State::Dated`] has dates.
 pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
     let horizon_days = question.horizon_days.clamp(1, HORIZON_DAYS_MAX);
     let cleaned = clean(question);
     let quantities = Quantities::of(question.resource);
-    let mut answer = Forecast {
-        resource: question.resource,
-        state: State::TooShort,
-        reason: Reason { code: String::new(), sentence: String::new() },
-        p10: None,
-        p50: None,
-        p90: None,
-        passage: Passage::default(),
-        fan: Vec::new(),
-        why: Vec::new(),
-        model: prior.version.clone(),
-        as_of: question.as_of,
-        data_from: None,
-        data_until: None,
-        last_used: None,
-        limit: question.limit.filter(|l| l.is_finite() && *l > 0.0),
-        samples: 0,
-        set_aside: cleaned.set_aside,
-    };
+    let mut answer = Forecast::without_history(question, prior, cleaned.set_aside);
     let Some(mut history) = cleaned.history else {
         let sentence = match cleaned.set_aside {
             0 => "There is no history yet.".to_owned(),
@@ -49,17 +36,27 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
         };
         return with_state(answer, State::TooShort, "no_history", sentence);
     };
+    if question.resource == Resource::Endurance {
+        shape::make_monotone(&mut history.daily);
+    }
     let last = history.daily.last().copied().unwrap_or(0.0);
     answer.data_from = Some(history.from);
     answer.data_until = Some(history.until);
     answer.last_used = Some(last);
     answer.samples = history.samples;
     answer.limit = answer.limit.or(history.limit);
+    if matches!(question.resource, Resource::Load | Resource::Endurance) {
+        answer.limit = answer.limit.or(Some(FULL_RATIO));
+    }
     answer.why = why::factors(&history, &quantities);
     let Some(limit) = answer.limit else {
         let sentence = "The limit is not known, so there is nothing to run into.".to_owned();
         return with_state(answer, State::UnknownLimit, "no_limit", sentence);
     };
+    let age_days = (question.as_of.as_second() - history.until.as_second()) / DAY_SECONDS;
+    if question.resource == Resource::Load {
+        return load::answer(answer, question, limit, age_days, prior);
+    }
     if last >= limit {
         let sentence = format!(
             "{} in use reaches the limit of {} already.",
@@ -68,90 +65,151 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
         );
         return with_state(answer, State::AlreadyExhausted, "limit_reached", sentence);
     }
-    let age_days = (question.as_of.as_second() - history.until.as_second()) / DAY_SECONDS;
     if age_days > i64::from(prior.stale_days) {
         let sentence = format!("The last value is {age_days} days old.");
         return with_state(answer, State::Stale, "last_value_old", sentence);
     }
-    if history.daily.len() <= usize::from(prior.days_min) || history.observed_days < 3 {
-        let sentence =
-            format!("There are {} of {} days of history.", history.daily.len() - 1, prior.days_min);
-        return with_state(answer, State::TooShort, "days_missing", sentence);
+    let pooled = prior.pooled.as_ref().filter(|pooled| pooled.is_usable());
+    let days = history.daily.len() - 1;
+    let stands_alone = days >= usize::from(prior.days_min) && history.observed_days >= 3;
+    match pooled {
+        _ if !(limit - last).is_finite() => {
+            let sentence = "The limit is too far away for any number.".to_owned();
+            with_state(answer, State::BeyondHorizon, "limit_far", sentence)
+        }
+        None if !stands_alone => {
+            let sentence = format!(
+                "There are {} of {} days of history.",
+                days.min(usize::from(prior.days_min)),
+                prior.days_min
+            );
+            with_state(answer, State::TooShort, "days_missing", sentence)
+        }
+        _ => Outlook { history: &history, limit, horizon_days, prior, pooled, quantities, stands_alone }
+            .answer(answer),
     }
-    if question.resource == Resource::Endurance {
-        shape::make_monotone(&mut history.daily);
-    }
-    answer_with_futures(answer, &history, limit, horizon_days, prior, &quantities)
 }
 
-fn answer_with_futures(
-    mut answer: Forecast,
-    history: &History,
+/// What the futures of one resource are made from.
+struct Outlook<'a> {
+    history: &'a History,
     limit: f64,
     horizon_days: u16,
-    prior: &Prior,
-    quantities: &Quantities,
-) -> Forecast {
-    let grid: Vec<u16> = grid_days(horizon_days);
-    let futures = simulate(&history.daily, &[limit], &grid, horizon_days, prior);
-    let passage = FirstPassage::calibrated(&futures.passage_days[0], futures.paths, horizon_days, prior);
-    // A date before the moment of asking would be a date that did not come true: it is moved to that moment.
-    let date = |days: f64| after(history.until, days).max(answer.as_of);
-    answer.fan = grid
-        .iter()
-        .zip(&futures.values)
-        .map(|(day, values)| {
-            let at =
-                |q: f64| values.get((q * (values.len() - 1) as f64) as usize).copied().unwrap_or(f64::NAN);
-            FanPoint { at: after(history.until, f64::from(*day)), p10: at(0.1), p50: at(0.5), p90: at(0.9) }
-        })
-        .filter(|point| point.p10.is_finite() && point.p50.is_finite() && point.p90.is_finite())
-        .collect();
-    answer.passage = Passage(
-        grid.iter()
-            .map(|day| PassagePoint {
-                at: after(history.until, f64::from(*day)),
-                probability: passage.probability_within(f64::from(*day)),
-            })
-            .collect(),
-    );
-    let within = passage.probability_within(f64::from(horizon_days));
-    let trend = shape::daily_trend(&history.daily);
-    if within >= DATED_PROBABILITY {
-        if within < 0.5 && trend <= 0.0 {
-            let sentence = format!(
-                "It moves up and down more than it grows: {:.0} of 100 futures reach the limit inside {horizon_days} days.",
-                within * 100.0
-            );
-            return with_state(answer, State::TooNoisy, "moves_more_than_it_grows", sentence);
-        }
-        let (p10, p50, p90) = (
-            passage.quantile(0.1).map(date),
-            passage.quantile(0.5).map(date),
-            passage.quantile(0.9).map(date),
-        );
-        (answer.p10, answer.p50, answer.p90) = (p10, p50, p90);
-        let sentence = match answer.p50 {
-            Some(_) => format!("It grows by {} a day.", quantities.print_change(trend)),
-            None => format!(
-                "It may reach the limit inside {horizon_days} days with a probability of {:.0} %.",
-                within * 100.0
-            ),
-        };
-        return with_state(answer, State::Dated, "grows_to_limit", sentence);
-    }
-    if trend <= 0.0 {
-        let sentence = "It does not grow.".to_owned();
-        return with_state(answer, State::FlatOrShrinking, "no_growth", sentence);
-    }
-    let sentence = format!(
-        "It grows by {} a day, too slowly to reach the limit inside {horizon_days} days.",
-        quantities.print_change(trend)
-    );
-    with_state(answer, State::BeyondHorizon, "slow_growth", sentence)
+    prior: &'a Prior,
+    pooled: Option<&'a Pooled>,
+    quantities: Quantities,
+    stands_alone: bool,
 }
 
-fn with_state(mut answer: Forecast, state: State, code: &str, sentence: String) -> Forecast {
+impl Outlook<'_> {
+    fn answer(&self, mut answer: Forecast) -> Forecast {
+        let daily = &self.history.daily;
+        let gap = self.limit - daily[daily.len() - 1];
+        let futures = (daily.len() > 1).then(|| bootstrap::simulate(daily, &[gap], true));
+        let own = futures.as_ref().filter(|_| self.stands_alone).map(|futures| {
+            let mut passages = of_gaps(daily, &[gap], futures, self.horizon_days, self.prior);
+            passages.swap_remove(0)
+        });
+        let passage = self.with_units_alike(own, gap, &mut answer);
+        let ground = match &futures {
+            Some(futures) if Pooled::share(daily.len() - 1, self.prior) < 1.0 || self.pooled.is_none() => {
+                let days = futures.pooled_days(0);
+                days.partition_point(|day| *day <= self.horizon_days) as f64 / days.len() as f64
+            }
+            _ => 1.0,
+        };
+        self.fill(&mut answer, &passage, futures.as_ref(), gap);
+        self.judge(answer, &passage, ground)
+    }
+
+    /// The unit's own distribution, moved towards that of units alike as far as its history is short.
+    fn with_units_alike(&self, own: Option<FirstPassage>, gap: f64, answer: &mut Forecast) -> FirstPassage {
+        let daily = &self.history.daily;
+        let days = daily.len() - 1;
+        let share = Pooled::share(days, self.prior);
+        let Some(pooled) = self.pooled.filter(|_| share > 0.0 || own.is_none()) else {
+            return own.unwrap_or_else(|| FirstPassage::certain(false, self.horizon_days));
+        };
+        let alike = pooled.first_passage(
+            daily[days] - daily[0],
+            days as f64,
+            gap,
+            self.limit,
+            self.horizon_days,
+            self.prior,
+        );
+        let share = if own.is_none() { 1.0 } else { share };
+        answer.why.insert(0, why::units_alike(pooled, days, share, self.limit, &self.quantities));
+        match own {
+            Some(own) => own.blended(&alike, share),
+            None => alike,
+        }
+    }
+
+    /// The distribution of the date and the fan of the value.
+    fn fill(&self, answer: &mut Forecast, passage: &FirstPassage, futures: Option<&Futures>, gap: f64) {
+        let after = |days: f64| after(self.history.until, days);
+        let mut days: Vec<f64> = grid_days(self.horizon_days).into_iter().map(f64::from).collect();
+        days.extend([0.1, 0.5, 0.9].iter().filter_map(|p| passage.quantile(*p)));
+        days.sort_unstable_by(f64::total_cmp);
+        let mut points: Vec<PassagePoint> = days
+            .into_iter()
+            .map(|day| PassagePoint { at: after(day), probability: passage.probability_within(day) })
+            .collect();
+        points.dedup_by_key(|point| point.at);
+        answer.passage = Passage(points);
+        if let Some(futures) = futures {
+            let last = self.limit - gap;
+            answer.fan = fan::of(futures, passage, last, gap, self.horizon_days)
+                .into_iter()
+                .map(|(day, values)| fan::point(after(day), values))
+                .collect();
+        }
+    }
+
+    fn judge(&self, mut answer: Forecast, passage: &FirstPassage, ground: f64) -> Forecast {
+        let within = passage.probability_within(f64::from(self.horizon_days));
+        let trend = shape::daily_trend(&self.history.daily);
+        let borrowed = Pooled::share(self.history.daily.len() - 1, self.prior) > 0.5 && self.pooled.is_some();
+        let quantities = &self.quantities;
+        let horizon_days = self.horizon_days;
+        if within >= DATED_PROBABILITY && ground >= GROUND_SHARE {
+            if within < 0.5 && trend <= 0.0 && !borrowed {
+                let sentence = format!(
+                    "It moves up and down more than it grows: {:.0} of 100 futures reach the limit inside {horizon_days} days.",
+                    within * 100.0
+                );
+                return with_state(answer, State::TooNoisy, "moves_more_than_it_grows", sentence);
+            }
+            // A date before the moment of asking would be a date that did not come true: it is moved to that moment.
+            let date = |p| passage.quantile(p).map(|days| after(self.history.until, days).max(answer.as_of));
+            let (p10, p50, p90) = (date(0.1), date(0.5), date(0.9));
+            (answer.p10, answer.p50, answer.p90) = (p10, p50, p90);
+            if p10.is_some() {
+                let sentence = match (p50, borrowed) {
+                    (_, true) => "Its own history is short: the date rests on units alike.".to_owned(),
+                    (Some(_), _) => format!("It grows by {} a day.", quantities.print_change(trend)),
+                    (None, _) => format!(
+                        "It may reach the limit inside {horizon_days} days with a probability of {:.0} %.",
+                        within * 100.0
+                    ),
+                };
+                let code = if borrowed { "grows_as_units_alike" } else { "grows_to_limit" };
+                return with_state(answer, State::Dated, code, sentence);
+            }
+        }
+        if trend <= 0.0 && !borrowed {
+            return with_state(answer, State::FlatOrShrinking, "no_growth", "It does not grow.".to_owned());
+        }
+        let sentence = format!(
+            "It grows by {} a day, too slowly to reach the limit inside {horizon_days} days.",
+            quantities.print_change(trend)
+        );
+        with_state(answer, State::BeyondHorizon, "slow_growth", sentence)
+    }
+}
+
+pub(super) fn with_state(mut answer: Forecast, state: State, code: &str, sentence: String) -> Forecast {
     answer.state = state;
     answer.reason = Reason { code: code.to_owned(), sentence };
     answer
@@ -172,7 +230,7 @@ fn grid_days(horizon_days: u16) -> Vec<u16> {
 }
 
 /// The time so many days later, whole seconds; the latest that a timestamp can hold where that is too far.
-fn after(at: Timestamp, days: f64) -> Timestamp {
+pub(super) fn after(at: Timestamp, days: f64) -> Timestamp {
     let seconds = libm::round(days * DAY_SECONDS as f64) as i64;
     at.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }

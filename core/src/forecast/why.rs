@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Factor,
+    Factor, Pooled,
     history::{DAY_SECONDS, History},
     quantities::Quantities,
     shape,
@@ -68,6 +68,29 @@ pub(super) fn factors(history: &History, quantities: &Quantities) -> Vec<Factor>
         });
     }
     factors
+}
+
+/// What was borrowed from units alike.
+pub(super) fn units_alike(
+    pooled: &Pooled,
+    days: usize,
+    share: f64,
+    limit: f64,
+    quantities: &Quantities,
+) -> Factor {
+    let growth = pooled.growth_mean * limit;
+    Factor {
+        kind: "prior".to_owned(),
+        at: None,
+        amount: Some(growth),
+        sentence: format!(
+            "With {days} days of its own history, {:.0} % of the date rests on {} units alike ({}), which change by {} a day.",
+            share * 100.0,
+            pooled.units,
+            pooled.group,
+            quantities.print_change(growth)
+        ),
+    }
 }
 
 fn day_time(history: &History, day: usize) -> Timestamp {

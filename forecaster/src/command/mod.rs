@@ -2,10 +2,13 @@
 
 mod config;
 mod doctor;
+mod forecast;
 mod import;
 mod job;
 mod migrate;
 mod node;
+mod offers;
+mod plan;
 pub(crate) mod progress;
 mod report;
 mod score;
@@ -58,6 +61,13 @@ enum Subcommands {
     User(user::Commands),
     /// Import customers, catalogue or units from CSV
     Import(import::Arguments),
+    /// Forecast the fleet and publish the result, or print what stands
+    Forecast(forecast::Arguments),
+    /// Plan anew on the current forecasts and list what should be bought
+    Plan(plan::Arguments),
+    /// Offers: list, show, approve, send, note the answer, withdraw
+    #[command(subcommand)]
+    Offers(offers::Commands),
     /// The fleet's predicted dates as HTML or CSV
     Report(report::Arguments),
     /// Scheduled work: list, run now, resume
@@ -157,6 +167,9 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
             Subcommands::Unit(command) => unit::run(&context, command).await,
             Subcommands::User(command) => user::run(&context, command).await,
             Subcommands::Import(arguments) => import::run(&context, &arguments).await,
+            Subcommands::Forecast(arguments) => forecast::run(&context, &arguments).await,
+            Subcommands::Plan(arguments) => plan::run(&context, &arguments).await,
+            Subcommands::Offers(command) => offers::run(&context, command).await,
             Subcommands::Report(arguments) => report::run(&context, &arguments).await,
             Subcommands::Job(command) => job::run(&context, command).await,
             Subcommands::Doctor(arguments) => doctor::run(&context, &arguments).await,

@@ -38,7 +38,10 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> anyhow::Res
         (None, Some("csv")) => Format::Csv,
         (None, Some("html" | "htm") | None) => Format::Html,
         (None, Some(other)) => {
-            return Err(Failure::Usage(format!("--out ends in .{other}: use .html or .csv, or give --format")).into());
+            return Err(Failure::Usage(format!(
+                "--out ends in .{other}: use .html or .csv, or give --format"
+            ))
+            .into());
         }
     };
     let hub = super::hub(context).await?;

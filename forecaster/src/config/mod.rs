@@ -7,4 +7,4 @@ mod settings;
 
 pub(crate) use merge::{ConfigError, Merged, Origin, merge};
 pub(crate) use setting::SETTINGS;
-pub(crate) use settings::{LogFormat, Settings};
+pub(crate) use settings::{LogFormat, Settings, Smtp, SmtpTls};

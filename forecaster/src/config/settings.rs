@@ -18,6 +18,32 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// How the connection to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SmtpTls {
+    /// Not at all: loopback alone.
+    None,
+    /// By STARTTLS, which must succeed.
+    StartTls,
+    /// From the first byte.
+    Tls,
+}
+
+/// The mail server.
+#[derive(Debug, Clone)]
+pub(crate) struct Smtp {
+    /// Its name.
+    pub(crate) host: String,
+    /// Its port.
+    pub(crate) port: u16,
+    /// How the connection is protected.
+    pub(crate) tls: SmtpTls,
+    /// Sender.
+    pub(crate) from: String,
+    /// User name and the file of the password.
+    pub(crate) credentials: Option<(String, PathBuf)>,
+}
+
 /// What this process was told.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "a list of switches, each with its own name")]
@@ -78,6 +104,14 @@ pub(crate) struct Settings {
     pub(crate) plan_confidence: f64,
     /// When offers are drafted and withdrawn.
     pub(crate) offers_schedule: Cron,
+    /// Days before the order-by date at which an offer is drafted.
+    pub(crate) offers_notice_days: u16,
+    /// Needs of a customer that fall due within so many days share an offer.
+    pub(crate) offers_bundle_days: u16,
+    /// Days for which an offer that was sent is valid.
+    pub(crate) offers_valid_days: u16,
+    /// The mail server; without one messages wait.
+    pub(crate) smtp: Option<Smtp>,
     /// When the report is written.
     pub(crate) report_schedule: Cron,
     /// Where it is written.
@@ -138,6 +172,10 @@ impl Settings {
             plan_horizon_days: reader.within("plan.horizon_days", 1, 1_096)?,
             plan_confidence: reader.within("plan.confidence", 0.5, 0.99)?,
             offers_schedule: reader.schedule("offers.schedule")?,
+            offers_notice_days: reader.within("offers.notice_days", 0, 1_096)?,
+            offers_bundle_days: reader.within("offers.bundle_days", 0, 366)?,
+            offers_valid_days: reader.within("offers.valid_days", 1, 366)?,
+            smtp: reader.smtp()?,
             report_schedule: reader.schedule("report.schedule")?,
             report_folder: reader.optional("report.folder").unwrap_or_else(|| data_dir.join("reports")),
             upkeep_schedule: reader.schedule("jobs.upkeep_schedule")?,
@@ -210,6 +248,27 @@ impl Reader<'_> {
         self.parse(key, "an address and port, such as 127.0.0.1:8080 or [::]:8443")
     }
 
+    fn smtp(&self) -> Result<Option<Smtp>, ConfigError> {
+        let Some(host) = self.optional::<String>("smtp.host") else { return Ok(None) };
+        let tls = match self.text("smtp.tls") {
+            "starttls" => SmtpTls::StartTls,
+            "tls" => SmtpTls::Tls,
+            "none" if ["localhost", "127.0.0.1", "::1"].contains(&host.as_str()) => SmtpTls::None,
+            "none" => return Err(self.refuse("smtp.tls", "none is for a mail server on loopback alone")),
+            _ => return Err(self.refuse("smtp.tls", "starttls, tls or none")),
+        };
+        let Some(from) = self.optional::<String>("smtp.from").filter(|from| from.contains('@')) else {
+            return Err(self.refuse("smtp.from", "must be the sender's address where smtp.host is given"));
+        };
+        let credentials = match (self.optional("smtp.user"), self.optional("smtp.password_file")) {
+            (Some(user), Some(file)) => Some((user, file)),
+            (None, None) => None,
+            (Some(_), None) => return Err(self.refuse("smtp.user", "smtp.password_file must be given too")),
+            (None, Some(_)) => return Err(self.refuse("smtp.password_file", "smtp.user must be given too")),
+        };
+        Ok(Some(Smtp { host, port: self.within("smtp.port", 1, u16::MAX)?, tls, from, credentials }))
+    }
+
     fn schedule(&self, key: &'static str) -> Result<Cron, ConfigError> {
         Cron::from_str(self.text(key)).map_err(|error| {
             self.refuse(key, format!("must be five cron fields, such as \"0 3 * * *\": {error}"))
@@ -236,6 +295,22 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_server_needs_a_sender_and_a_protected_line() {
+        assert!(with(&[]).expect("valid").smtp.is_none());
+        let server = [("smtp.host", "mail.vendor.example"), ("smtp.from", "sales@vendor.example")];
+        assert_eq!(with(&server).expect("valid").smtp.expect("given").tls, super::SmtpTls::StartTls);
+        assert!(with(&server[..1]).expect_err("no sender").contains("smtp.from"));
+        assert!(
+            with(&[server[0], server[1], ("smtp.tls", "none")]).expect_err("open line").contains("loopback")
+        );
+        assert!(
+            with(&[server[0], server[1], ("smtp.user", "u")])
+                .expect_err("no password")
+                .contains("password_file")
+        );
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_by_name() {
         for (key, value) in [
             ("web.listen", "8080"),
@@ -247,6 +322,7 @@ mod tests {
             ("pull.batch", "-1"),
             ("log.format", "xml"),
             ("pull.enabled", "yes please"),
+            ("offers.notice_days", "2000"),
         ] {
             let error = with(&[(key, value)]).expect_err(key);
             assert!(error.contains(key) && error.contains(value), "{error}");

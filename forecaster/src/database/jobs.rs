@@ -61,7 +61,10 @@ pub(crate) async fn register(
 /// Names of the jobs that are due.
 pub(crate) async fn due(client: &impl GenericClient, now: Timestamp) -> Result<Vec<String>, Error> {
     let rows = client
-        .query("select name from fleet.jobs where next_start <= $1 and parked_at is null order by next_start", &[&now])
+        .query(
+            "select name from fleet.jobs where next_start <= $1 and parked_at is null order by next_start",
+            &[&now],
+        )
         .await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
@@ -82,7 +85,10 @@ pub(crate) async fn unlock(client: &impl GenericClient, name: &str) -> Result<()
 /// How a job stands.
 pub(crate) async fn state(client: &impl GenericClient, name: &str) -> Result<Due, Error> {
     let row = client
-        .query_one("select next_start, failures, parked_at is not null from fleet.jobs where name = $1", &[&name])
+        .query_one(
+            "select next_start, failures, parked_at is not null from fleet.jobs where name = $1",
+            &[&name],
+        )
         .await?;
     Ok(Due { next_start: row.get(0), failures: row.get(1), parked: row.get(2) })
 }

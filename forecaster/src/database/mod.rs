@@ -13,22 +13,34 @@
 //! | [`matching`] | discovered units and the sales they belong to |
 //! | [`customers`], [`products`], [`sales`] | what is imported |
 //! | [`series`] | rows of `fleet.status` |
+//! | [`forecasts`] | forecasts of a run, written and read back |
+//! | [`histories`] | daily histories and what stands beside each unit for its plan |
+//! | [`runs`] | fleet runs: begun, shared out, published |
+//! | [`plans`] | the catalogue, and plans of a run |
+//! | [`offers`] | needs, and offers with their lines and events |
+//! | [`outbox`] | messages to be sent |
 //! | [`worklist`] | one row a unit, as pages and reports list them |
 //! | [`jobs`] | schedule and history |
 //! | [`people`] | who signs in |
 
 pub(crate) mod customers;
+pub(crate) mod forecasts;
 pub(crate) mod guard;
+pub(crate) mod histories;
 pub(crate) mod jobs;
 pub(crate) mod lifecycle;
 pub(crate) mod lives;
 pub(crate) mod matching;
 pub(crate) mod migrations;
 pub(crate) mod nodes;
+pub(crate) mod offers;
+pub(crate) mod outbox;
 pub(crate) mod people;
+pub(crate) mod plans;
 pub(crate) mod pool;
 pub(crate) mod products;
 pub(crate) mod ranges;
+pub(crate) mod runs;
 pub(crate) mod sales;
 pub(crate) mod series;
 pub(crate) mod units;

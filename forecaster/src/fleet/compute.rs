@@ -1,106 +1,106 @@
-//! Forecasts of many histories on all cores. Nothing here knows where a history comes from.
+//! Forecasts and plans of units whose histories are at hand. Nothing here knows where a history comes from.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use headroom_core::forecast::{Forecast, Observation, Prior, Question, forecast};
+use headroom_core::forecast::{Forecast, Prior, Question, State, forecast};
+use headroom_core::plan::{Installed, Item, Need, alternatives};
 use headroom_core::unit::Resource;
 use jiff::Timestamp;
 
-/// One resource's history.
-#[derive(Debug, Clone)]
-pub(crate) struct History {
-    /// Whose.
-    pub(crate) component: i64,
-    /// What can run out.
-    pub(crate) resource: Resource,
-    /// Its values.
-    pub(crate) observations: Vec<Observation>,
-}
+use crate::database::histories::{Component, History, Site};
+use crate::database::plans::UnitPlan;
 
 /// What is asked of all of them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
     /// The model's constants.
-    pub(crate) prior: &'a Prior,
+    pub(crate) prior: Prior,
     /// The moment of asking.
     pub(crate) as_of: Timestamp,
     /// How far to look, days.
     pub(crate) horizon_days: u16,
+    /// A purchase must last until then.
+    pub(crate) lasts_to: Timestamp,
+    /// With this probability.
+    pub(crate) confidence: f64,
 }
 
-/// How many threads: as told, or one for each core.
-pub(crate) fn threads(told: usize) -> usize {
-    if told > 0 { told } else { std::thread::available_parallelism().map_or(1, std::num::NonZero::get) }
-}
-
-/// Forecasts all of them, in their order. The answers do not depend on the number of threads.
-pub(crate) fn forecast_all(
-    histories: &[History],
-    asked: Asked<'_>,
-    threads: usize,
-    done: &(dyn Fn() + Sync),
-) -> Vec<Forecast> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut answers = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(history) = histories.get(index) else { return answers };
-            let question = Question {
-                resource: history.resource,
-                observations: &history.observations,
-                limit: None,
-                as_of: asked.as_of,
-                horizon_days: asked.horizon_days,
-            };
-            answers.push((index, forecast(&question, asked.prior)));
-            done();
+impl Asked {
+    fn question<'a>(&self, history: &'a History) -> Question<'a> {
+        Question {
+            resource: history.resource,
+            observations: &history.observations,
+            limit: None,
+            as_of: self.as_of,
+            horizon_days: self.horizon_days,
         }
-    };
-    let mut answers: Vec<(usize, Forecast)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        let mut answers = work();
-        for worker in workers {
-            // A panic of the model is a fault to be seen, not a missing row.
-            answers.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        answers
-    });
-    answers.sort_unstable_by_key(|(index, _)| *index);
-    answers.into_iter().map(|(_, answer)| answer).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use headroom_core::forecast::{Observation, Prior, State};
-    use headroom_core::unit::Resource;
-    use jiff::{SignedDuration, Timestamp};
-
-    use super::{Asked, History, forecast_all};
-
-    #[test]
-    fn answers_come_in_order_and_do_not_depend_on_threads() {
-        let as_of: Timestamp = "2026-11-24T00:00:00Z".parse().expect("a time");
-        let histories: Vec<History> = (0..20)
-            .map(|component| History {
-                component,
-                resource: Resource::Capacity,
-                observations: (0..100)
-                    .map(|day| Observation {
-                        at: as_of - SignedDuration::from_hours(24 * (99 - day)),
-                        used: (day * (component + 1)) as f64,
-                        limit: Some(1_000.0),
-                    })
-                    .collect(),
-            })
-            .collect();
-        let prior = Prior::builtin();
-        let asked = Asked { prior: &prior, as_of, horizon_days: 365 };
-        let one = forecast_all(&histories, asked, 1, &|| ());
-        let many = forecast_all(&histories, asked, 4, &|| ());
-        assert_eq!(one, many);
-        assert_eq!(one.len(), 20);
-        assert_eq!(one[19].last_used, Some(99.0 * 20.0));
-        assert_eq!(one[19].state, State::AlreadyExhausted);
     }
+
+    /// Forecasts one history.
+    pub(crate) fn forecast(&self, history: &History) -> Forecast {
+        forecast(&self.question(history), &self.prior)
+    }
+}
+
+/// Of a unit's forecasts the one that binds first, as the worklist has it: exhausted, then the earliest P10, then
+/// capacity before the others.
+pub(crate) fn binding(forecasts: &[(i64, Forecast)]) -> Option<usize> {
+    let rank = |(component, one): &(i64, Forecast)| {
+        let dated = |at: Option<Timestamp>| at.unwrap_or(Timestamp::MAX);
+        (
+            one.state != State::AlreadyExhausted,
+            dated(one.p10),
+            dated(one.p50),
+            one.resource != Resource::Capacity,
+            *component,
+            one.resource,
+        )
+    };
+    (0..forecasts.len())
+        .filter(|index| matches!(forecasts[*index].1.state, State::Dated | State::AlreadyExhausted))
+        .min_by_key(|index| rank(&forecasts[*index]))
+}
+
+/// The plan of one unit; `None` where nothing runs out. `forecasts` are the unit's own, with their components.
+pub(crate) fn plan(
+    asked: &Asked,
+    site: &Site,
+    components: &[Component],
+    forecasts: &[(i64, Forecast)],
+    histories: &[History],
+    catalogue: &[Item],
+) -> Option<UnitPlan> {
+    let first = binding(forecasts)?;
+    let (component, forecast) = &forecasts[first];
+    let history =
+        histories.iter().find(|one| one.component == *component && one.resource == forecast.resource)?;
+    let part = components.iter().find(|one| one.id == *component)?;
+    let others: Vec<Forecast> = forecasts
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != first)
+        .map(|(_, (_, other))| other.clone())
+        .collect();
+    let installed = Installed {
+        interface: site.installed.interface.clone().or_else(|| part.interface.clone()),
+        // Inodes and metadata belong to the space that stands beside them.
+        space: part.space,
+        rated_write_bytes: part.rated_write_bytes.or(site.installed.rated_write_bytes),
+        ..site.installed.clone()
+    };
+    let need = Need {
+        question: &asked.question(history),
+        prior: &asked.prior,
+        forecast,
+        others: &others,
+        installed: &installed,
+        terms: &site.terms,
+        lasts_to: asked.lasts_to,
+        confidence: asked.confidence,
+    };
+    let alternatives = alternatives(&need, catalogue);
+    (!alternatives.is_empty()).then_some(UnitPlan {
+        unit: site.unit,
+        component: *component,
+        resource: forecast.resource,
+        alternatives,
+    })
 }

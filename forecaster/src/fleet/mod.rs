@@ -1,11 +1,24 @@
-//! Forecasts of all components, in claimed ranges.
+//! Forecasts of the fleet, in ranges of units that several services claim from one run.
+//!
+//! [`run`] begins, shares out and publishes, [`range`] does one range in one transaction, [`select`] says which units are
+//! due, [`compute`] asks core, [`settle`] rounds once for all readers, [`steady`] keeps a date from flapping, [`validate`]
+//! holds back what cannot be.
 
 mod compute;
+mod range;
+mod run;
+mod select;
+mod settle;
+mod steady;
 mod validate;
 
+use crate::database::runs::Scope;
 use crate::hub::Hub;
 
+pub(crate) use run::{Request, Summary, plan_again, run};
+
 /// The job that forecasts the fleet.
-pub(crate) async fn job(_hub: Hub) -> anyhow::Result<String> {
-    anyhow::bail!("not yet")
+pub(crate) async fn job(hub: Hub) -> anyhow::Result<String> {
+    let summary = run(&hub, Request { as_of: None, scope: Scope::Changed }, &|_, _| ()).await?;
+    Ok(summary.to_string())
 }

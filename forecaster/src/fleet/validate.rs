@@ -23,7 +23,8 @@ pub(crate) fn flaw(forecast: &Forecast) -> Option<String> {
         return Some(format!("it has a date in the state {}", forecast.state));
     }
     let fan = forecast.fan.iter();
-    if let Some(point) = fan.clone().find(|p| !(p.p10.is_finite() && p.p90.is_finite() && p.p10 <= p.p50 && p.p50 <= p.p90))
+    if let Some(point) =
+        fan.clone().find(|p| !(p.p10.is_finite() && p.p90.is_finite() && p.p10 <= p.p50 && p.p50 <= p.p90))
     {
         return Some(format!("its fan is out of order at {}", point.at));
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs::File, io::{BufWriter, Write}, path::Path};
 
-use headroom_core::forecast::{EVIDENCE, evidence};
+use headroom_core::forecast::{EVIDENCE, capacity_evidence as evidence};
 
 use crate::series::{self, Series};
 

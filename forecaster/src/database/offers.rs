@@ -1,0 +1,512 @@
+//! Needs that plans tell of, and offers with their lines and events.
+
+use headroom_core::offer::{Addressee, ContactRules, OfferState};
+use headroom_core::unit::Consent;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use tokio_postgres::{Error, GenericClient, Row};
+
+/// A unit whose chosen plan is a purchase, with whom to ask.
+#[derive(Debug, Clone)]
+pub(crate) struct Need {
+    /// The unit.
+    pub(crate) unit: i64,
+    /// What runs out.
+    pub(crate) resource: String,
+    /// The chosen plan.
+    pub(crate) plan: i64,
+    /// Order by.
+    pub(crate) order_by: Date,
+    /// Probability that it runs out before an order of today is in use.
+    pub(crate) late_probability: Option<f64>,
+    /// To whom an offer goes.
+    pub(crate) to: Addressee,
+    /// Name of the contact.
+    pub(crate) contact_name: String,
+    /// Months in which the customer buys; empty for all.
+    pub(crate) buying_months: Vec<u8>,
+    /// Whether node and hub both grant the sales purpose.
+    pub(crate) sales_granted: bool,
+    /// An offer for it ended so recently that the next one waits.
+    pub(crate) rests: bool,
+}
+
+// The contact is the unit's own where its node names one: the node's owner decides who the user is.
+const NEEDS: &str = "
+    select p.unit_id, p.resource, p.plan_id, p.order_by, p.late_probability, u.customer_id,
+           coalesce(nullif(btrim(n.user_information -> 'contact' ->> 'email'), ''), c.contact_email),
+           coalesce(nullif(btrim(n.user_information -> 'contact' ->> 'name'), ''), c.contact_name),
+           p.currency, c.buying_months, fleet.unit_consent(p.unit_id, 'sales'),
+           exists (select from fleet.offer_items i join fleet.offers o using (offer_id)
+                    where i.unit_id = p.unit_id and i.resource = p.resource
+                      and (o.state in ('declined', 'expired')
+                               and o.changed_at > $1::timestamptz - make_interval(days => c.cool_down_days)
+                           or o.state = 'accepted' and o.changed_at > $1::timestamptz - make_interval(days => 30
+                               + c.installation_days + (select max(d.lead_time_days) from fleet.products d
+                                                         where d.product_id = i.product_id))))
+      from fleet.plans p
+      join fleet.forecast_runs r on r.run_id = p.run_id and r.is_current
+      join fleet.units u using (unit_id)
+      join fleet.customers c using (customer_id)
+      left join fleet.nodes n using (node_id)
+     where p.chosen and p.order_by is not null and p.currency is not null
+       and p.action in ('expansion', 'upgrade', 'functional_extension')
+       and u.life in ('matched', 'moved', 'expanded')
+     order by p.order_by, p.unit_id";
+
+fn months(months: Vec<i16>) -> Vec<u8> {
+    months.into_iter().filter_map(|month| u8::try_from(month).ok()).collect()
+}
+
+/// Every unit of a known sale whose chosen plan is a purchase, the most urgent first.
+pub(crate) async fn needs(client: &impl GenericClient, now: Timestamp) -> Result<Vec<Need>, Error> {
+    let rows = client.query(NEEDS, &[&now]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Need {
+                unit: row.try_get(0)?,
+                resource: row.try_get(1)?,
+                plan: row.try_get(2)?,
+                order_by: row.try_get(3)?,
+                late_probability: row.try_get(4)?,
+                to: Addressee {
+                    customer: row.try_get(5)?,
+                    address: row.try_get(6)?,
+                    currency: row.try_get(8)?,
+                },
+                contact_name: row.try_get(7)?,
+                buying_months: months(row.try_get(9)?),
+                sales_granted: row.try_get(10)?,
+                rests: row.try_get(11)?,
+            })
+        })
+        .collect()
+}
+
+/// An offer of which something may still come.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    /// Key.
+    pub(crate) offer: i64,
+    /// Where it is.
+    pub(crate) state: OfferState,
+    /// To whom.
+    pub(crate) to: Addressee,
+    /// Order by, the earliest of its lines.
+    pub(crate) order_by: Option<Date>,
+    /// Fleet runs in a row in which no need was seen.
+    pub(crate) calm_runs: u16,
+    /// The run by which it was judged last.
+    pub(crate) judged_run: Option<i64>,
+    /// Expires after this date.
+    pub(crate) valid_until: Option<Date>,
+    /// The needs that it answers.
+    pub(crate) needs: Vec<(i64, String)>,
+}
+
+/// Every open offer, locked against other services until the transaction ends.
+pub(crate) async fn open(client: &impl GenericClient) -> Result<Vec<Open>, Error> {
+    let rows = client
+        .query(
+            "select o.offer_id, o.state, o.customer_id, o.contact_email, o.currency, o.order_by, o.calm_runs, o.judged_run,
+                    o.valid_until,
+                    array(select i.unit_id || ' ' || i.resource from fleet.offer_items i where i.offer_id = o.offer_id
+                           group by i.unit_id, i.resource order by i.unit_id, i.resource)
+               from fleet.offers o where o.state in ('planned', 'drafted', 'approved', 'sent')
+              order by o.offer_id for update of o",
+            &[],
+        )
+        .await?;
+    let mut open = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let Ok(state) = row.try_get::<_, &str>(1)?.parse() else { continue };
+        let needs = row
+            .try_get::<_, Vec<String>>(9)?
+            .iter()
+            .filter_map(|need| need.split_once(' '))
+            .filter_map(|(unit, resource)| Some((unit.parse().ok()?, resource.to_owned())))
+            .collect();
+        open.push(Open {
+            offer: row.try_get(0)?,
+            state,
+            to: Addressee { customer: row.try_get(2)?, address: row.try_get(3)?, currency: row.try_get(4)? },
+            order_by: row.try_get(5)?,
+            calm_runs: u16::try_from(row.try_get::<_, i16>(6)?).unwrap_or(0),
+            judged_run: row.try_get(7)?,
+            valid_until: row.try_get(8)?,
+            needs,
+        });
+    }
+    Ok(open)
+}
+
+/// Makes an offer in the state planned, and writes that down.
+pub(crate) async fn make(
+    client: &impl GenericClient,
+    to: &Addressee,
+    contact_name: &str,
+) -> Result<i64, Error> {
+    let row = client
+        .query_one(
+            "with made as (
+                 insert into fleet.offers (customer_id, contact_name, contact_email, currency) values ($1, $2, $3, $4)
+                 returning offer_id)
+             insert into fleet.offer_events (offer_id, to_state, who, note)
+             select offer_id, 'planned', 'headroom', 'a need was seen' from made returning offer_id",
+            &[&to.customer, &contact_name, &to.address, &to.currency],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Takes the lines of these plans into an offer in place of what it has for the same needs, and sums it up anew.
+pub(crate) async fn take_plans(client: &impl GenericClient, offer: i64, plans: &[i64]) -> Result<(), Error> {
+    client
+        .execute(
+            "delete from fleet.offer_items i using fleet.plans p
+              where i.offer_id = $1 and p.plan_id = any ($2) and i.unit_id = p.unit_id and i.resource = p.resource",
+            &[&offer, &plans],
+        )
+        .await?;
+    client
+        .execute(
+            "insert into fleet.offer_items (offer_id, unit_id, resource, product_id, action, quantity, price)
+             select $1, p.unit_id, p.resource, i.product_id, p.action, i.quantity, i.quantity * d.price
+               from fleet.plans p join fleet.plan_items i using (plan_id) join fleet.products d using (product_id)
+              where p.plan_id = any ($2)",
+            &[&offer, &plans],
+        )
+        .await?;
+    sum_up(client, offer).await
+}
+
+/// Drops the lines of needs that an offer shall no longer answer, and sums it up anew.
+pub(crate) async fn drop_needs(
+    client: &impl GenericClient,
+    offer: i64,
+    units: &[i64],
+    resources: &[&str],
+) -> Result<(), Error> {
+    client
+        .execute(
+            "delete from fleet.offer_items i using unnest($2::bigint[], $3::text[]) as gone (unit_id, resource)
+              where i.offer_id = $1 and i.unit_id = gone.unit_id and i.resource = gone.resource",
+            &[&offer, &units, &resources],
+        )
+        .await?;
+    sum_up(client, offer).await
+}
+
+/// Price and order-by date from the lines and the plans of the current run. The price is that of the lines.
+async fn sum_up(client: &impl GenericClient, offer: i64) -> Result<(), Error> {
+    client
+        .execute(
+            "update fleet.offers o
+                set price = (select coalesce(sum(i.price), 0) from fleet.offer_items i where i.offer_id = o.offer_id),
+                    order_by = coalesce(
+                        (select min(p.order_by) from fleet.plans p
+                           join fleet.forecast_runs r on r.run_id = p.run_id and r.is_current
+                           join fleet.offer_items i on i.unit_id = p.unit_id and i.resource = p.resource
+                          where i.offer_id = o.offer_id and p.chosen), o.order_by)
+              where o.offer_id = $1",
+            &[&offer],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Plans of the current run that differ in lines or price from what an offer has for the same need.
+pub(crate) async fn plans_that_differ(client: &impl GenericClient, offer: i64) -> Result<Vec<i64>, Error> {
+    let rows = client
+        .query(
+            "with mine as (
+                 select i.unit_id, i.resource, jsonb_agg(jsonb_build_array(i.product_id, i.quantity, i.price)
+                                                         order by i.product_id) as lines
+                   from fleet.offer_items i where i.offer_id = $1 group by i.unit_id, i.resource)
+             select p.plan_id
+               from mine m
+               join fleet.plans p on p.unit_id = m.unit_id and p.resource = m.resource and p.chosen
+               join fleet.forecast_runs r on r.run_id = p.run_id and r.is_current
+               join lateral (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity, (i.quantity * d.price)::numeric(14, 2))
+                                              order by i.product_id) as lines
+                               from fleet.plan_items i join fleet.products d using (product_id)
+                              where i.plan_id = p.plan_id) l on l.lines is not null
+               join fleet.offers o on o.offer_id = $1 and o.currency = p.currency
+              where l.lines is distinct from m.lines or o.order_by is distinct from least(o.order_by, p.order_by)",
+            &[&offer],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Writes down by which run an offer's need was judged.
+pub(crate) async fn judged(
+    client: &impl GenericClient,
+    offer: i64,
+    run: i64,
+    calm_runs: u16,
+) -> Result<(), Error> {
+    client
+        .execute(
+            "update fleet.offers set judged_run = $2, calm_runs = $3 where offer_id = $1",
+            &[&offer, &run, &i16::try_from(calm_runs).unwrap_or(i16::MAX)],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Moves an offer on and writes that down; `false` where somebody else moved it first.
+pub(crate) async fn moved(
+    client: &impl GenericClient,
+    offer: i64,
+    from: OfferState,
+    to: OfferState,
+    who: &str,
+    note: &str,
+    valid_until: Option<Date>,
+) -> Result<bool, Error> {
+    let reason =
+        matches!(to, OfferState::Declined | OfferState::Withdrawn).then_some(note).filter(|n| !n.is_empty());
+    let changed = client
+        .execute(
+            "update fleet.offers set state = $3, changed_at = now(), outcome_reason = coalesce($4, outcome_reason),
+                    valid_until = coalesce($5, valid_until)
+              where offer_id = $1 and state = $2",
+            &[&offer, &from.as_str(), &to.as_str(), &reason, &valid_until],
+        )
+        .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    client
+        .execute(
+            "insert into fleet.offer_events (offer_id, from_state, to_state, who, note) values ($1, $2, $3, $4, $5)",
+            &[&offer, &from.as_str(), &to.as_str(), &who, &note],
+        )
+        .await?;
+    Ok(true)
+}
+
+/// What decides whether an offer may be sent.
+pub(crate) async fn contact_rules(
+    client: &impl GenericClient,
+    offer: i64,
+) -> Result<Option<ContactRules>, Error> {
+    let row = client
+        .query_opt(
+            "select c.no_contact, c.no_contact_until, c.buying_months, c.cool_down_days, o.contact_email,
+                    (select max(e.happened_at) from fleet.offers x join fleet.offer_events e using (offer_id)
+                      where x.customer_id = o.customer_id and x.offer_id <> o.offer_id and e.to_state = 'sent'),
+                    (select bool_and(fleet.unit_consent(i.unit_id, 'sales')) from fleet.offer_items i
+                      where i.offer_id = o.offer_id)
+               from fleet.offers o join fleet.customers c using (customer_id) where o.offer_id = $1",
+            &[&offer],
+        )
+        .await?;
+    row.map(|row| {
+        let last_sent: Option<Timestamp> = row.try_get(5)?;
+        Ok(ContactRules {
+            consent: Consent {
+                sales: row.try_get::<_, Option<bool>>(6)? == Some(true),
+                ..Consent::default()
+            },
+            no_contact: row.try_get(0)?,
+            no_contact_until: row.try_get(1)?,
+            buying_months: months(row.try_get(2)?),
+            cool_down_days: u16::try_from(row.try_get::<_, i16>(3)?).unwrap_or(0),
+            last_sent: last_sent.map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).date()),
+            address: row.try_get(4)?,
+        })
+    })
+    .transpose()
+}
+
+/// An offer as lists and pages show it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Offer {
+    /// Key.
+    pub(crate) offer_id: i64,
+    /// Key of the customer.
+    pub(crate) customer_id: i64,
+    /// The customer.
+    pub(crate) customer: String,
+    /// Where it is.
+    pub(crate) state: OfferState,
+    /// Addressee.
+    pub(crate) contact_name: String,
+    /// Their address.
+    pub(crate) contact_email: String,
+    /// Order by.
+    pub(crate) order_by: Option<Date>,
+    /// Sum of its lines.
+    pub(crate) price: Decimal,
+    /// Its currency.
+    pub(crate) currency: String,
+    /// Made.
+    pub(crate) made_at: Timestamp,
+    /// Last transition.
+    pub(crate) changed_at: Timestamp,
+    /// Expires after this date.
+    pub(crate) valid_until: Option<Date>,
+    /// Why it was declined or withdrawn.
+    pub(crate) outcome_reason: Option<String>,
+    /// Units that it is for.
+    pub(crate) units: i64,
+}
+
+const OFFERS: &str = "
+    select o.offer_id, o.customer_id, c.name, o.state, o.contact_name, o.contact_email, o.order_by, o.price, o.currency,
+           o.made_at, o.changed_at, o.valid_until, o.outcome_reason,
+           (select count(distinct i.unit_id) from fleet.offer_items i where i.offer_id = o.offer_id)
+      from fleet.offers o join fleet.customers c using (customer_id)";
+
+fn offer(row: &Row) -> Result<Option<Offer>, Error> {
+    let Ok(state) = row.try_get::<_, &str>(3)?.parse() else { return Ok(None) };
+    Ok(Some(Offer {
+        offer_id: row.try_get(0)?,
+        customer_id: row.try_get(1)?,
+        customer: row.try_get(2)?,
+        state,
+        contact_name: row.try_get(4)?,
+        contact_email: row.try_get(5)?,
+        order_by: row.try_get(6)?,
+        price: row.try_get(7)?,
+        currency: row.try_get(8)?,
+        made_at: row.try_get(9)?,
+        changed_at: row.try_get(10)?,
+        valid_until: row.try_get(11)?,
+        outcome_reason: row.try_get(12)?,
+        units: row.try_get(13)?,
+    }))
+}
+
+/// Every offer that whoever asks may see: the open ones first, by their order-by date.
+pub(crate) async fn list(client: &impl GenericClient) -> Result<Vec<Offer>, Error> {
+    let order = "order by o.state not in ('planned', 'drafted', 'approved', 'sent'), o.order_by nulls last, o.offer_id";
+    let rows = client.query(&format!("{OFFERS} {order}"), &[]).await?;
+    rows.iter().filter_map(|row| offer(row).transpose()).collect()
+}
+
+/// One offer; `None` where there is none that whoever asks may see.
+pub(crate) async fn one(client: &impl GenericClient, id: i64) -> Result<Option<Offer>, Error> {
+    let row = client.query_opt(&format!("{OFFERS} where o.offer_id = $1"), &[&id]).await?;
+    Ok(row.as_ref().map(offer).transpose()?.flatten())
+}
+
+/// The newest offer for a unit, an open one before others.
+pub(crate) async fn of_unit(client: &impl GenericClient, unit: i64) -> Result<Option<Offer>, Error> {
+    let row = client
+        .query_opt(
+            &format!(
+                "{OFFERS} where exists (select from fleet.offer_items i where i.offer_id = o.offer_id and i.unit_id = $1)
+                  order by o.state in ('planned', 'drafted', 'approved', 'sent') desc, o.changed_at desc, o.offer_id desc limit 1"
+            ),
+            &[&unit],
+        )
+        .await?;
+    Ok(row.as_ref().map(offer).transpose()?.flatten())
+}
+
+/// A line of an offer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Line {
+    /// Key of the unit.
+    pub(crate) unit_id: i64,
+    /// What people call it.
+    pub(crate) unit: String,
+    /// Its serial number.
+    pub(crate) serial: Option<String>,
+    /// Where it stands.
+    pub(crate) site: Option<String>,
+    /// Against running out of what.
+    pub(crate) resource: String,
+    /// expansion, upgrade or functional_extension.
+    pub(crate) action: String,
+    /// Order number.
+    pub(crate) sku: String,
+    /// Name of the product.
+    pub(crate) product: String,
+    /// How many.
+    pub(crate) quantity: i16,
+    /// Price of all of them.
+    pub(crate) price: Decimal,
+    /// When it runs out, by the current run: before this date with a probability of 10 %.
+    pub(crate) p10: Option<Timestamp>,
+    /// Median.
+    pub(crate) p50: Option<Timestamp>,
+}
+
+/// The lines of an offer, by unit and product.
+pub(crate) async fn lines(client: &impl GenericClient, id: i64) -> Result<Vec<Line>, Error> {
+    let rows = client
+        .query(
+            "select i.unit_id, u.name, u.serial, u.site, i.resource, i.action, d.sku, d.name, i.quantity, i.price, f.p10, f.p50
+               from fleet.offer_items i
+               join fleet.units u using (unit_id)
+               join fleet.products d using (product_id)
+               left join lateral (
+                    select f.p10, f.p50 from fleet.components k
+                      join fleet.forecast_runs r on r.is_current
+                      join fleet.forecasts f on f.component_id = k.component_id and f.run_id = r.run_id
+                     where k.unit_id = i.unit_id and f.resource = i.resource and f.p10 is not null
+                     order by f.p10 limit 1) f on true
+              where i.offer_id = $1 order by u.name, i.unit_id, i.resource, d.sku",
+            &[&id],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Line {
+                unit_id: row.try_get(0)?,
+                unit: row.try_get(1)?,
+                serial: row.try_get(2)?,
+                site: row.try_get(3)?,
+                resource: row.try_get(4)?,
+                action: row.try_get(5)?,
+                sku: row.try_get(6)?,
+                product: row.try_get(7)?,
+                quantity: row.try_get(8)?,
+                price: row.try_get(9)?,
+                p10: row.try_get(10)?,
+                p50: row.try_get(11)?,
+            })
+        })
+        .collect()
+}
+
+/// One transition of an offer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Event {
+    /// When.
+    pub(crate) happened_at: Timestamp,
+    /// From; `None` when it was made.
+    pub(crate) from_state: Option<String>,
+    /// To.
+    pub(crate) to_state: String,
+    /// By whom.
+    pub(crate) who: String,
+    /// Why.
+    pub(crate) note: String,
+}
+
+/// The life of an offer so far.
+pub(crate) async fn events(client: &impl GenericClient, id: i64) -> Result<Vec<Event>, Error> {
+    let rows = client
+        .query(
+            "select happened_at, from_state, to_state, who, note from fleet.offer_events where offer_id = $1 order by event_id",
+            &[&id],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| Event {
+            happened_at: row.get(0),
+            from_state: row.get(1),
+            to_state: row.get(2),
+            who: row.get(3),
+            note: row.get(4),
+        })
+        .collect())
+}

@@ -1,0 +1,151 @@
+//! One claimed range of a run, from histories to stored forecasts and plans, in the transaction that holds the claim.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use headroom_core::forecast::Forecast;
+use headroom_core::plan::Item;
+use tokio_postgres::Transaction;
+
+use super::compute::{Asked, plan};
+use super::select::{counts, unchanged};
+use super::settle::settle;
+use super::steady::steady;
+use super::validate::flaw;
+use crate::database::forecasts::{self, Previous};
+use crate::database::histories::{self, Component, History, Site};
+use crate::database::plans::{self, UnitPlan};
+use crate::database::runs::{self, Done, Range, Run, Scope};
+
+/// What the range's computation is given; it runs on a thread of its own.
+struct Given {
+    asked: Arc<Asked>,
+    catalogue: Arc<Vec<Item>>,
+    components: Vec<Component>,
+    sites: Vec<Site>,
+    histories: Vec<History>,
+    previous: Vec<Previous>,
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Computed {
+    forecasts: Vec<(i64, Forecast)>,
+    /// Components and resources whose new forecast cannot be.
+    held_back: Vec<(i64, &'static str)>,
+    plans: Vec<UnitPlan>,
+}
+
+/// Does one range and writes down that it is done; nothing of it is seen before the transaction commits.
+pub(crate) async fn forecast_range(
+    transaction: &Transaction<'_>,
+    run: &Run,
+    range: Range,
+    asked: &Arc<Asked>,
+    catalogue: &Arc<Vec<Item>>,
+) -> anyhow::Result<Done> {
+    let mut components = histories::components(transaction, range).await?;
+    let previous = forecasts::previous(transaction, range).await?;
+    let stands = match run.scope {
+        Scope::All => BTreeSet::new(),
+        Scope::Changed => unchanged(&components, &previous, &run.prior.version, run.as_of),
+    };
+    let (carried_parts, carried_resources): (Vec<i64>, Vec<&str>) = previous
+        .iter()
+        .filter(|one| stands.contains(&one.unit))
+        .map(|one| (one.component, one.resource.as_str()))
+        .unzip();
+    let carried = forecasts::carry_over(transaction, run.id, &carried_parts, &carried_resources).await?;
+    let carried_units: Vec<i64> = stands.iter().copied().collect();
+    plans::carry_over(transaction, run.id, &carried_units).await?;
+
+    components.retain(|part| !stands.contains(&part.unit));
+    let computed = computed(transaction, range, components, previous, asked, catalogue).await?;
+    let written = forecasts::write(transaction, run.id, &computed.forecasts).await?;
+    let (parts, resources): (Vec<i64>, Vec<&str>) = computed.held_back.iter().copied().unzip();
+    let kept = forecasts::carry_over(transaction, run.id, &parts, &resources).await?;
+    plans::write(transaction, run.id, &computed.plans).await?;
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let done = Done {
+        forecasts: count(carried + written + kept),
+        carried: count(carried),
+        held_back: count(computed.held_back.len() as u64),
+        plans: count((computed.plans.len() + carried_units.len()) as u64),
+    };
+    runs::done(transaction, run.id, range, done).await?;
+    Ok(done)
+}
+
+/// Plans the units of a range anew on what the run says, after prices, terms or the catalogue have changed.
+pub(crate) async fn plan_range(
+    transaction: &Transaction<'_>,
+    run: &Run,
+    range: Range,
+    asked: &Arc<Asked>,
+    catalogue: &Arc<Vec<Item>>,
+) -> anyhow::Result<usize> {
+    let components = histories::components(transaction, range).await?;
+    let previous = forecasts::previous(transaction, range).await?;
+    let computed = computed(transaction, range, components, previous, asked, catalogue).await?;
+    plans::remove(transaction, run.id, range.first, range.last).await?;
+    plans::write(transaction, run.id, &computed.plans).await?;
+    Ok(computed.plans.len())
+}
+
+async fn computed(
+    transaction: &Transaction<'_>,
+    range: Range,
+    components: Vec<Component>,
+    previous: Vec<Previous>,
+    asked: &Arc<Asked>,
+    catalogue: &Arc<Vec<Item>>,
+) -> anyhow::Result<Computed> {
+    if components.is_empty() {
+        return Ok(Computed::default());
+    }
+    let ids: Vec<i64> = components.iter().map(|part| part.id).collect();
+    let histories = histories::daily(transaction, asked.as_of, &ids).await?;
+    let sites = histories::sites(transaction, range).await?;
+    let (asked, catalogue) = (Arc::clone(asked), Arc::clone(catalogue));
+    let given = Given { asked, catalogue, components, sites, histories, previous };
+    // Off the threads that talk to PostgreSQL: another range is read meanwhile.
+    tokio::task::spawn_blocking(move || compute(&given)).await.context("the computation of a range ended")
+}
+
+fn compute(given: &Given) -> Computed {
+    let parts: BTreeMap<i64, &Component> = given.components.iter().map(|part| (part.id, part)).collect();
+    let before: BTreeMap<_, _> =
+        given.previous.iter().map(|one| ((one.component, one.resource), one)).collect();
+    let mut computed = Computed::default();
+    let mut of_unit: BTreeMap<i64, Vec<(i64, Forecast)>> = BTreeMap::new();
+    for history in &given.histories {
+        let Some(part) = parts.get(&history.component).filter(|part| counts(part, history.resource)) else {
+            continue;
+        };
+        let mut forecast = given.asked.forecast(history);
+        if let Some(before) = before.get(&(history.component, history.resource)) {
+            forecast = steady(forecast, before);
+        }
+        let forecast = settle(forecast);
+        if let Some(flaw) = flaw(&forecast) {
+            tracing::error!(component = history.component, resource = %history.resource, flaw, "a forecast is held back");
+            computed.held_back.push((history.component, history.resource.as_str()));
+            continue;
+        }
+        of_unit.entry(part.unit).or_default().push((history.component, forecast));
+    }
+    for site in &given.sites {
+        let Some(forecasts) = of_unit.get(&site.unit) else { continue };
+        computed.plans.extend(plan(
+            &given.asked,
+            site,
+            &given.components,
+            forecasts,
+            &given.histories,
+            &given.catalogue,
+        ));
+    }
+    computed.forecasts = of_unit.into_values().flatten().collect();
+    computed
+}
