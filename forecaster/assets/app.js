@@ -24,7 +24,7 @@
   async function refresh() {
     const parts = document.querySelectorAll("[data-live][id]");
     if (parts.length === 0 || document.hidden) return;
-    const answer = await fetch(location.href, { headers: { "X-Refresh": "1" }, credentials: "same-origin", cache: "no-store" });
+    const answer = await fetch(document.body.dataset.address || location.href, { headers: { "X-Refresh": "1" }, credentials: "same-origin", cache: "no-store" });
     if (answer.redirected || answer.status === 401) {
       location.reload();
       return;

@@ -39,7 +39,6 @@ impl Hub {
     }
 
     /// Connections that act as nobody until a transaction names the person: pages and REST.
-    #[expect(dead_code, reason = "used by the web view")]
     pub(crate) fn people_pool(&self) -> &Pool {
         &self.0.pools.people
     }
@@ -61,7 +60,6 @@ impl Hub {
     }
 
     /// Asks a node to measure now, and takes its answer: *ask the unit now* of the unit page.
-    #[expect(dead_code, reason = "used by the unit page")]
     pub(crate) async fn ask_now(&self, node: Uuid, address: &str) -> anyhow::Result<Answer> {
         let mut client = self.node(node, address, self.settings().pull_timeout).await?;
         match client.measure().await {

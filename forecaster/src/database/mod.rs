@@ -22,12 +22,19 @@
 //! | [`worklist`] | one row a unit, as pages and reports list them |
 //! | [`jobs`] | schedule and history |
 //! | [`people`] | who signs in |
+//! | [`acting`] | transactions in which row-level security sees a person |
+//! | [`worklist_page`], [`unit_page`], [`judged`], [`catalogue_page`], [`portal_page`], [`unmatched_page`] | what pages ask, as the person who looks |
+//! | [`fleet_health`] | figures for monitoring |
 
+pub(crate) mod acting;
+pub(crate) mod catalogue_page;
 pub(crate) mod customers;
+pub(crate) mod fleet_health;
 pub(crate) mod forecasts;
 pub(crate) mod guard;
 pub(crate) mod histories;
 pub(crate) mod jobs;
+pub(crate) mod judged;
 pub(crate) mod lifecycle;
 pub(crate) mod lives;
 pub(crate) mod matching;
@@ -38,10 +45,14 @@ pub(crate) mod outbox;
 pub(crate) mod people;
 pub(crate) mod plans;
 pub(crate) mod pool;
+pub(crate) mod portal_page;
 pub(crate) mod products;
 pub(crate) mod ranges;
 pub(crate) mod runs;
 pub(crate) mod sales;
 pub(crate) mod series;
+pub(crate) mod unit_page;
 pub(crate) mod units;
+pub(crate) mod unmatched_page;
 pub(crate) mod worklist;
+pub(crate) mod worklist_page;

@@ -5,83 +5,69 @@ use std::sync::LazyLock;
 
 use axum::extract::Path;
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use rust_embed::RustEmbed;
+use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::problem::Problem;
 
-/// Our own files, and the npm packages' that the lock file names; `make` installs those before it builds.
-#[derive(RustEmbed)]
-#[folder = "assets/"]
-#[include = "*.css"]
-#[include = "*.js"]
-#[include = "*.svg"]
-#[include = "node_modules/modern-normalize/modern-normalize.css"]
-#[include = "node_modules/idiomorph/dist/idiomorph.min.js"]
-#[exclude = "node_modules/*/index.js"]
-struct Embedded;
-
-/// The name in an address, and the file.
-const FILES: [(&str, &str, &str); 6] = [
-    ("base.css", "node_modules/modern-normalize/modern-normalize.css", "text/css; charset=utf-8"),
-    ("style.css", "style.css", "text/css; charset=utf-8"),
-    ("theme.js", "theme.js", "text/javascript; charset=utf-8"),
-    ("morph.js", "node_modules/idiomorph/dist/idiomorph.min.js", "text/javascript; charset=utf-8"),
-    ("app.js", "app.js", "text/javascript; charset=utf-8"),
-    ("icon.svg", "icon.svg", "image/svg+xml"),
+/// The name in an address, the type, and the content that the build script has put there.
+const FILES: [(&str, &str, &[u8]); 6] = [
+    ("base.css", "text/css; charset=utf-8", include_bytes!(concat!(env!("OUT_DIR"), "/base.css"))),
+    ("style.css", "text/css; charset=utf-8", include_bytes!(concat!(env!("OUT_DIR"), "/style.css"))),
+    ("theme.js", "text/javascript; charset=utf-8", include_bytes!(concat!(env!("OUT_DIR"), "/theme.js"))),
+    ("morph.js", "text/javascript; charset=utf-8", include_bytes!(concat!(env!("OUT_DIR"), "/morph.js"))),
+    ("app.js", "text/javascript; charset=utf-8", include_bytes!(concat!(env!("OUT_DIR"), "/app.js"))),
+    ("icon.svg", "image/svg+xml", include_bytes!(concat!(env!("OUT_DIR"), "/icon.svg"))),
 ];
 
-struct Asset {
-    bytes: std::borrow::Cow<'static, [u8]>,
-    content_type: &'static str,
-    fingerprint: String,
-}
-
-static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
+/// A digest of each content, by name.
+static FINGERPRINTS: LazyLock<BTreeMap<&'static str, String>> = LazyLock::new(|| {
     FILES
         .iter()
-        .filter_map(|(name, path, content_type)| {
-            let bytes = Embedded::get(path)?.data;
-            let digest = Sha256::digest(&bytes);
-            let fingerprint = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-            Some((*name, Asset { bytes, content_type, fingerprint }))
+        .map(|(name, _, bytes)| {
+            let digest = Sha256::digest(bytes);
+            (*name, digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect())
         })
         .collect()
 });
 
-/// The files that this program was built without: npm's, where they were not installed before the build.
-pub(crate) fn missing() -> Vec<&'static str> {
-    FILES.iter().filter(|(name, ..)| !ASSETS.contains_key(name)).map(|(_, path, _)| *path).collect()
-}
-
 /// The address of an asset. It changes with the content, so a browser may keep it for ever.
 pub(crate) fn address(name: &str) -> String {
-    let fingerprint = ASSETS.get(name).map_or("missing", |asset| asset.fingerprint.as_str());
+    let fingerprint = FINGERPRINTS.get(name).map_or("missing", String::as_str);
     format!("/assets/{fingerprint}/{name}")
 }
 
 /// `GET /assets/{fingerprint}/{name}`
 pub(crate) async fn serve(Path((fingerprint, name)): Path<(String, String)>) -> Result<Response, Problem> {
-    let asset = ASSETS.get(name.as_str()).ok_or(Problem::NotFound("file"))?;
-    let keep = if fingerprint == asset.fingerprint { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let mut response = axum::body::Bytes::copy_from_slice(&asset.bytes).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
-    Ok(response)
+    let found = FILES.iter().find(|(known, ..)| *known == name);
+    let (name, content_type, bytes) = found.ok_or(Problem::NotFound("file"))?;
+    let is_current = FINGERPRINTS.get(name).is_some_and(|current| *current == fingerprint);
+    let keep = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
+    ];
+    Ok((headers, *bytes).into_response())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::FILES;
+
     #[test]
     fn every_asset_is_embedded() {
-        assert_eq!(super::missing(), Vec::<&str>::new(), "run `npm ci` in forecaster/assets before the build");
+        for (name, _, bytes) in FILES {
+            assert!(
+                !bytes.is_empty(),
+                "{name}: run `npm ci --prefix forecaster/assets --ignore-scripts` before the build"
+            );
+        }
     }
 
     #[test]
     fn no_asset_names_another_origin_to_load_from() {
-        for (name, asset) in super::ASSETS.iter() {
-            let text = String::from_utf8_lossy(&asset.bytes);
+        for (name, _, bytes) in FILES {
+            let text = String::from_utf8_lossy(bytes);
             for loader in ["@import", "url(http", "src=\"http", "import(\"http"] {
                 assert!(!text.contains(loader), "{name} has {loader}");
             }

@@ -4,19 +4,18 @@
 //! token is made at every sign-in. A session ends when nothing was asked for twelve hours, after seven days whatever
 //! happens, at sign-out, and when the person is removed. A page that refreshes itself does not count as asking.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
-
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
+use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::problem::Problem;
+use super::role::Role;
+use super::sign_in;
 use super::state::Web;
-use crate::database::people::{self, Person};
+use crate::database::people;
 
 /// Idle time after which a session ends.
 pub(crate) const IDLE_MINUTES: i32 = 12 * 60;
@@ -72,23 +71,53 @@ pub(crate) fn token(headers: &HeaderMap, secure: bool) -> Option<String> {
 
 /// The person who asks. A handler that takes this is closed to everybody else.
 #[derive(Debug, Clone)]
-pub(crate) struct SignedIn(pub(crate) Person);
+pub(crate) struct SignedIn {
+    /// Their key.
+    pub(crate) person_id: i64,
+    /// Their name.
+    pub(crate) name: String,
+    /// With which role.
+    pub(crate) role: Role,
+}
 
 impl FromRequestParts<Web> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Problem> {
+        if parts.uri.path().starts_with("/api/") && parts.headers.contains_key(header::AUTHORIZATION) {
+            return by_password(parts, web).await;
+        }
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
         let back = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let next = if parts.method == axum::http::Method::GET { back } else { "/".to_owned() };
         let Some(token) = token(&parts.headers, web.secure()) else {
             return Err(Problem::SignIn { next });
         };
-        let client = web.pool().get().await?;
+        let client = web.connection().await?;
         let awake = !parts.headers.contains_key("x-refresh");
-        let person = people::of_session(&client, &fingerprint(&token), IDLE_MINUTES, AGE_MINUTES, awake).await?;
-        person.map(Self).ok_or(Problem::SignIn { next })
+        let person =
+            people::of_session(&**client, &fingerprint(&token), IDLE_MINUTES, AGE_MINUTES, awake).await?;
+        let person = person.ok_or(Problem::SignIn { next })?;
+        let role = Role::of(&person.role)?;
+        Ok(Self { person_id: person.person_id, name: person.name, role })
     }
+}
+
+/// Programs that use the REST interface send name and password (RFC 7617) instead of a cookie.
+async fn by_password(parts: &Parts, web: &Web) -> Result<SignedIn, Problem> {
+    let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let pair = value
+        .strip_prefix("Basic ")
+        .and_then(|encoded| base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some((name, password)) = pair.as_deref().and_then(|pair| pair.split_once(':')) else {
+        return Err(Problem::Invalid(
+            "Authorization must be Basic, with name and password in base64".to_owned(),
+        ));
+    };
+    let address = sign_in::address_of(&parts.extensions);
+    let person = sign_in::check(web, name, password, &address).await?;
+    person.ok_or(Problem::SignIn { next: "/".to_owned() })
 }
 
 /// A path of this service to go to after signing in; anything else becomes the start page.
@@ -104,65 +133,11 @@ pub(crate) fn safe_next(next: Option<&str>) -> String {
     .to_owned()
 }
 
-const FAILURES_ALLOWED: usize = 5;
-const FAILURES_ALLOWED_FROM_ADDRESS: usize = 30;
-const WINDOW: Duration = Duration::from_secs(15 * 60);
-const NAMES_KEPT: usize = 20_000;
-
-/// Failed attempts of the last quarter of an hour, by account and by address. Kept in memory on purpose: an attacker
-/// must not be able to make the database write, and a restart costs them more than it gives.
-#[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<HashMap<String, Vec<Instant>>>);
-
-impl Attempts {
-    /// Whether another attempt may be made now; else the seconds to wait.
-    pub(crate) fn allowed(&self, account: &str, address: &str, now: Instant) -> Result<(), u64> {
-        let mut failures = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (key, limit) in [(account_key(account), FAILURES_ALLOWED), (address_key(address), FAILURES_ALLOWED_FROM_ADDRESS)] {
-            let Some(times) = failures.get_mut(&key) else { continue };
-            times.retain(|time| now.saturating_duration_since(*time) < WINDOW);
-            if times.len() >= limit {
-                let oldest = times.first().copied().unwrap_or(now);
-                return Err(WINDOW.saturating_sub(now.saturating_duration_since(oldest)).as_secs().max(1));
-            }
-        }
-        Ok(())
-    }
-
-    /// Remembers a failed attempt.
-    pub(crate) fn failed(&self, account: &str, address: &str, now: Instant) {
-        let mut failures = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if failures.len() >= NAMES_KEPT {
-            failures.retain(|_, times| times.last().is_some_and(|time| now.saturating_duration_since(*time) < WINDOW));
-        }
-        for key in [account_key(account), address_key(address)] {
-            if failures.len() < NAMES_KEPT || failures.contains_key(&key) {
-                failures.entry(key).or_default().push(now);
-            }
-        }
-    }
-
-    /// Forgets an account's failures after a sign-in that worked.
-    pub(crate) fn worked(&self, account: &str) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&account_key(account));
-    }
-}
-
-fn account_key(account: &str) -> String {
-    format!("account {}", account.trim().to_lowercase().chars().take(200).collect::<String>())
-}
-
-fn address_key(address: &str) -> String {
-    format!("address {address}")
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use axum::http::{HeaderMap, HeaderValue, header};
 
-    use super::{Attempts, WINDOW, cookie, fingerprint, new_token, safe_next, token};
+    use super::{cookie, fingerprint, new_token, safe_next, token};
 
     #[test]
     fn only_paths_of_this_service_are_gone_back_to() {
@@ -195,29 +170,5 @@ mod tests {
         }
         assert_ne!(new_token(), new_token());
         assert_eq!(fingerprint("x").len(), 32);
-    }
-
-    #[test]
-    fn the_sixth_wrong_password_waits() {
-        let attempts = Attempts::default();
-        let start = Instant::now();
-        for _ in 0..5 {
-            assert_eq!(attempts.allowed("Anna@x", "1.2.3.4", start), Ok(()));
-            attempts.failed("Anna@x", "1.2.3.4", start);
-        }
-        assert!(attempts.allowed(" anna@X ", "5.6.7.8", start).is_err(), "the same account from elsewhere");
-        assert_eq!(attempts.allowed("ben@x", "1.2.3.4", start), Ok(()), "another account");
-        assert_eq!(attempts.allowed("anna@x", "1.2.3.4", start + WINDOW + Duration::from_secs(1)), Ok(()));
-    }
-
-    #[test]
-    fn one_address_cannot_try_many_accounts() {
-        let attempts = Attempts::default();
-        let start = Instant::now();
-        for index in 0..30 {
-            attempts.failed(&format!("person{index}"), "1.2.3.4", start);
-        }
-        assert!(attempts.allowed("somebody", "1.2.3.4", start).is_err());
-        assert_eq!(attempts.allowed("somebody", "1.2.3.5", start), Ok(()));
     }
 }

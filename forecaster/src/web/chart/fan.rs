@@ -58,7 +58,10 @@ impl FanChart<'_> {
             let _ = write!(
                 text,
                 "Measured from {} to {}: from {} to {}.",
-                day(first.at), day(last.at), self.measure.write(first.used), self.measure.write(last.used)
+                day(first.at),
+                day(last.at),
+                self.measure.write(first.used),
+                self.measure.write(last.used)
             );
         } else {
             text.push_str("Nothing measured yet.");
@@ -120,7 +123,8 @@ impl FanChart<'_> {
             .chain(self.limit)
             .filter(|value| value.is_finite())
             .fold(0.0_f64, f64::max);
-        let fan_top = self.fan.iter().map(|point| point.p90).filter(|v| v.is_finite()).fold(0.0_f64, f64::max);
+        let fan_top =
+            self.fan.iter().map(|point| point.p90).filter(|v| v.is_finite()).fold(0.0_f64, f64::max);
         let top = if self.limit.is_some() { highest } else { highest.max(fan_top) };
         (TimeScale::new(first, ahead, LEFT, RIGHT), ValueScale::new(top * 1.06, TOP, BOTTOM))
     }
@@ -131,7 +135,8 @@ impl FanChart<'_> {
             return self.history.last().map_or(self.now, |point| point.at).max(self.now);
         };
         let known = [self.dates[2], self.dates[1], self.dates[0]].into_iter().flatten().next();
-        let span_days = (self.now.as_second() - self.history.first().map_or(self.now, |p| p.at).as_second()) / 86_400;
+        let span_days =
+            (self.now.as_second() - self.history.first().map_or(self.now, |p| p.at).as_second()) / 86_400;
         let days_ahead = match known {
             Some(date) => ((date.as_second() - self.now.as_second()) / 86_400 * 5 / 4).max(45),
             None => span_days.clamp(180, 730),
@@ -154,9 +159,17 @@ impl FanChart<'_> {
         let mut free_from = LEFT;
         for (mark, label) in time.marks() {
             let x = time.x(mark);
-            let _ = write!(out, r#"<line class="grid grid-time" x1="{x:.1}" x2="{x:.1}" y1="{TOP}" y2="{BOTTOM}"/>"#);
+            let _ = write!(
+                out,
+                r#"<line class="grid grid-time" x1="{x:.1}" x2="{x:.1}" y1="{TOP}" y2="{BOTTOM}"/>"#
+            );
             if x >= free_from && x < RIGHT - 20.0 {
-                let _ = write!(out, r#"<text class="axis" text-anchor="middle" x="{x:.1}" y="{:.1}">{}</text>"#, BOTTOM + 20.0, escape(&label));
+                let _ = write!(
+                    out,
+                    r#"<text class="axis" text-anchor="middle" x="{x:.1}" y="{:.1}">{}</text>"#,
+                    BOTTOM + 20.0,
+                    escape(&label)
+                );
                 free_from = x + 62.0;
             }
         }
@@ -167,24 +180,38 @@ impl FanChart<'_> {
             .anchor()
             .into_iter()
             .chain(self.fan.iter().copied().filter(|point| point.at > self.now))
-            .filter(|point| time.shows(point.at) && point.p10.is_finite() && point.p50.is_finite() && point.p90.is_finite())
+            .filter(|point| {
+                time.shows(point.at)
+                    && point.p10.is_finite()
+                    && point.p50.is_finite()
+                    && point.p90.is_finite()
+            })
             .collect();
         if points.len() < 2 {
             return;
         }
         let ceiling = self.limit.filter(|limit| limit.is_finite() && *limit > 0.0).unwrap_or(f64::MAX);
-        let place = |at: Timestamp, v: f64| format!("{:.1},{:.1}", time.x(at), value.y(v.clamp(0.0, ceiling)));
+        let place =
+            |at: Timestamp, v: f64| format!("{:.1},{:.1}", time.x(at), value.y(v.clamp(0.0, ceiling)));
         let upper = points.iter().map(|p| place(p.at, p.p90));
         let lower = points.iter().rev().map(|p| place(p.at, p.p10));
         let outline = upper.chain(lower).collect::<Vec<_>>().join(" ");
         let median = points.iter().map(|p| place(p.at, p.p50)).collect::<Vec<_>>().join(" ");
-        let _ = write!(out, r#"<polygon class="band" points="{outline}"/><polyline class="median" points="{median}"/>"#);
+        let _ = write!(
+            out,
+            r#"<polygon class="band" points="{outline}"/><polyline class="median" points="{median}"/>"#
+        );
     }
 
     /// The band starts at the last measured value, where there is no doubt left.
     fn anchor(&self) -> Option<FanPoint> {
         let last = self.history.iter().rev().find(|point| point.used.is_finite())?;
-        (!self.fan.is_empty()).then_some(FanPoint { at: self.now.max(last.at), p10: last.used, p50: last.used, p90: last.used })
+        (!self.fan.is_empty()).then_some(FanPoint {
+            at: self.now.max(last.at),
+            p10: last.used,
+            p50: last.used,
+            p90: last.used,
+        })
     }
 
     fn limit_line(&self, out: &mut String, time: &TimeScale, value: &ValueScale) {
@@ -290,7 +317,11 @@ impl FanChart<'_> {
 fn thinned(history: &[Measured]) -> impl Iterator<Item = &Measured> {
     let step = history.len().div_ceil(800).max(1);
     let last = history.len().saturating_sub(1);
-    history.iter().enumerate().filter(move |(index, _)| index % step == 0 || *index == last).map(|(_, point)| point)
+    history
+        .iter()
+        .enumerate()
+        .filter(move |(index, _)| index % step == 0 || *index == last)
+        .map(|(_, point)| point)
 }
 
 #[cfg(test)]
@@ -326,11 +357,16 @@ mod tests {
 
     #[test]
     fn the_picture_says_in_words_what_it_shows() {
-        let history: Vec<_> = (0..=100).map(|d| Measured { at: after(d), used: 1e11 * d as f64, limit: Some(20e12) }).collect();
-        let fan: Vec<_> = (101..400).map(|d| FanPoint { at: after(d), p10: 1e11, p50: 1e12, p90: 9e13 }).collect();
+        let history: Vec<_> =
+            (0..=100).map(|d| Measured { at: after(d), used: 1e11 * d as f64, limit: Some(20e12) }).collect();
+        let fan: Vec<_> =
+            (101..400).map(|d| FanPoint { at: after(d), p10: 1e11, p50: 1e12, p90: 9e13 }).collect();
         let svg = chart(&history, &fan).svg();
         assert!(svg.contains("Capacity &lt;of&gt; &quot;A &amp; B&quot;"), "{svg}");
-        assert!(svg.contains("reaches the limit on 9 Aug 2026, with 80 % between 30 Jun 2026 and 28 Oct 2026"), "{svg}");
+        assert!(
+            svg.contains("reaches the limit on 9 Aug 2026, with 80 % between 30 Jun 2026 and 28 Oct 2026"),
+            "{svg}"
+        );
         assert!(svg.contains("order by 31 May 2026"));
         assert!(!svg.contains("style="));
     }
@@ -341,7 +377,11 @@ mod tests {
             .map(|d| Measured { at: after(d), used: 1e12, limit: Some(if d < 50 { 10e12 } else { 20e12 }) })
             .collect();
         let svg = chart(&history, &[]).svg();
-        let path = svg.split("class=\"limit\" d=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a limit line");
+        let path = svg
+            .split("class=\"limit\" d=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .expect("a limit line");
         assert_eq!(path.matches('V').count(), 1, "{path}");
     }
 
@@ -352,7 +392,11 @@ mod tests {
             .map(|d| Measured { at: after(d), used: 1e12, limit: None })
             .collect();
         let svg = chart(&history, &[]).svg();
-        let path = svg.split("class=\"measured\" d=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a line");
+        let path = svg
+            .split("class=\"measured\" d=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .expect("a line");
         assert_eq!(path.matches('M').count(), 2, "{path}");
     }
 

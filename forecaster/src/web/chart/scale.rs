@@ -201,7 +201,18 @@ mod tests {
     #[test]
     fn marks_are_round_and_few_for_any_span() {
         let from = at("2026-03-17T13:05:00Z");
-        for seconds in [1, 60, 3_600, 86_400, 5 * 86_400, 40 * 86_400, 200 * 86_400, 400 * 86_400, 3 * 365 * 86_400, 40 * 365 * 86_400] {
+        for seconds in [
+            1,
+            60,
+            3_600,
+            86_400,
+            5 * 86_400,
+            40 * 86_400,
+            200 * 86_400,
+            400 * 86_400,
+            3 * 365 * 86_400,
+            40 * 365 * 86_400,
+        ] {
             let until = Timestamp::from_second(from.as_second() + seconds).expect("in range");
             let marks = TimeScale::new(from, until, 0.0, 1.0).marks();
             assert!(marks.len() <= 11, "{seconds}: {marks:?}");
@@ -214,10 +225,16 @@ mod tests {
             for measure in [Measure::BytesSi, Measure::BytesIec, Measure::Ratio, Measure::Inodes] {
                 let marks = ValueScale::new(top, 0.0, 1.0).marks(measure);
                 assert_eq!(marks[0].0, 0.0);
-                assert!(marks.len() <= 8 && marks.iter().all(|(value, _)| *value <= top * 1.001), "{top} {measure:?} {marks:?}");
+                assert!(
+                    marks.len() <= 8 && marks.iter().all(|(value, _)| *value <= top * 1.001),
+                    "{top} {measure:?} {marks:?}"
+                );
             }
         }
         let marks = ValueScale::new(20e12, 0.0, 1.0).marks(Measure::BytesSi);
-        assert_eq!(marks.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>(), ["0 B", "5 TB", "10 TB", "15 TB", "20 TB"]);
+        assert_eq!(
+            marks.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>(),
+            ["0 B", "5 TB", "10 TB", "15 TB", "20 TB"]
+        );
     }
 }
