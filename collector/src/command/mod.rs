@@ -148,8 +148,8 @@ fn flags(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
     // `enrol --listen` is where this one conversation is waited for, not where the read API listens.
     let enrols = matches.subcommand_name() == Some("enrol");
     let given = |key: &str| {
-        let levels = if enrols && key == "listen" { &levels[..1] } else { &levels[..] };
-        levels.iter().rev().find_map(|level| level.try_get_one::<String>(key).ok().flatten().cloned())
+        let mut levels = levels.iter().rev().filter(|_| !(enrols && key == "listen"));
+        levels.find_map(|level| level.try_get_one::<String>(key).ok().flatten().cloned())
     };
     SETTINGS.iter().filter_map(|setting| Some((setting.key, given(setting.key)?))).collect()
 }

@@ -56,13 +56,17 @@ impl Identity {
         data_dir: &Path,
         machine: Option<String>,
     ) -> Result<(Self, Option<Copied>), CredentialsError> {
+        let is_own = |known: &Self| known.machine.is_none() || machine.is_none() || known.machine == machine;
+        // A folder that cannot be written is no reason not to measure.
+        if let Some(known) = Self::read(data_dir)?.filter(is_own) {
+            return Ok((known, None));
+        }
         let _lock = durable::lock(data_dir)?;
-        let original = match Self::read(data_dir)? {
-            Some(known) if known.machine.is_none() || machine.is_none() || known.machine == machine => {
-                return Ok((known, None));
-            }
-            other => other,
-        };
+        let original = Self::read(data_dir)?;
+        // Another process may have been faster.
+        if let Some(known) = original.clone().filter(is_own) {
+            return Ok((known, None));
+        }
         let copied = match original {
             Some(original) => Some(set_aside(data_dir, original.node)?),
             None => None,

@@ -3,16 +3,20 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use headroom_core::exchange::SequenceRange;
 use headroom_core::unit::UnitReport;
 use jiff::Timestamp;
 
 use super::round::Round;
-use crate::store::{EntryKind, Store, StoreError};
+use crate::store::{EntryKind, Store, StoreError, check_file};
 
 /// Rows that wait in memory at most; beyond it the oldest rounds are given up, counted.
 const WAITING_ROWS_MAX: usize = 5_000;
+
+/// How often the whole file is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(86_400);
 
 /// Keeps rounds in the store.
 #[derive(Debug)]
@@ -23,12 +27,22 @@ pub struct Keeper {
     waiting: VecDeque<Round>,
     given_up_rows: u64,
     trouble: Option<String>,
+    /// When the whole file was looked at.
+    looked: Instant,
 }
 
 impl Keeper {
     /// A keeper for the store at a path. It is opened at the first round.
     pub fn new(path: PathBuf, bytes_max: u64) -> Self {
-        Self { path, bytes_max, store: None, waiting: VecDeque::new(), given_up_rows: 0, trouble: None }
+        Self {
+            path,
+            bytes_max,
+            store: None,
+            waiting: VecDeque::new(),
+            given_up_rows: 0,
+            trouble: None,
+            looked: Instant::now(),
+        }
     }
 
     /// What is wrong with the store, where something is.
@@ -138,6 +152,12 @@ impl Keeper {
                 }
                 self.write_once(round)
             }
+            Err(error) => {
+                // A connection that was opened read-only, or to a disk that went away, never heals: the next round opens
+                // another.
+                self.store = None;
+                Err(error)
+            }
             done => done,
         }
     }
@@ -166,6 +186,10 @@ impl Keeper {
             tracing::warn!(path = %self.path.display(), "the store was deleted or replaced: starting afresh");
             self.store = None;
         }
+        if self.store.is_some() && self.is_broken() {
+            // Opening again looks at all of it, sets it aside and saves what can be read.
+            self.store = None;
+        }
         if self.store.is_none() {
             let opened = Store::open(&self.path, self.bytes_max)?;
             self.store = Some(opened.store);
@@ -185,6 +209,30 @@ impl Keeper {
             what: "the store".to_owned(),
             detail: "it was closed while it was used".to_owned(),
         })
+    }
+
+    /// Looks at the beginning every time and at the whole file once a day: what SQLite holds in memory hides damage.
+    fn is_broken(&mut self) -> bool {
+        let Some(store) = &self.store else { return false };
+        if !store.begins_whole() {
+            tracing::error!(path = %self.path.display(), "the store was written over");
+            return true;
+        }
+        if self.looked.elapsed() < LOOK_EVERY {
+            return false;
+        }
+        self.looked = Instant::now();
+        match check_file(&self.path) {
+            Ok(None) => false,
+            Ok(Some(finding)) => {
+                tracing::error!(path = %self.path.display(), finding, "the store is damaged");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the store could not be checked");
+                false
+            }
+        }
     }
 
     fn complain(&mut self, error: &StoreError) {

@@ -37,6 +37,9 @@ pub use thin::Thinned;
 /// Name of the file in the data folder.
 pub const FILE_NAME: &str = "store.sqlite";
 
+/// The first bytes of every SQLite file.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
 /// Why the store does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -139,6 +142,15 @@ impl Store {
     pub fn is_in_place(&self) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         std::fs::metadata(&self.path).is_ok_and(|found| found.ino() == self.inode)
+    }
+
+    /// Whether the file still begins as a store does: somebody may have written over it. What is in memory would hide
+    /// that for long.
+    pub fn begins_whole(&self) -> bool {
+        use std::os::unix::fs::FileExt as _;
+        let mut beginning = [0; MAGIC.len()];
+        std::fs::File::open(&self.path).and_then(|file| file.read_exact_at(&mut beginning, 0)).is_ok()
+            && beginning == *MAGIC
     }
 
     fn sqlite(&self, source: rusqlite::Error) -> StoreError {
