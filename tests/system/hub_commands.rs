@@ -203,6 +203,7 @@ fn settings_are_shown_with_their_origin_and_secrets_are_not() {
 #[test]
 fn the_doctor_says_what_to_mend() {
     let mut hub = Hub::new();
+    hub.token(None);
     let well = hub.run(&["doctor", "--json"]);
     assert_eq!(well.code, 0, "{}", well.out);
     hub.cluster.server().stop();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 fn rows(hub: &Hub) -> String {
-    hub.psql("select count(*) || ' ' || count(distinct (component_id, at)) || ' ' || coalesce(sum(used_bytes) >> 30, 0) from fleet.status")
+    hub.psql("select count(*) || ' ' || count(distinct (component_id, at)) || ' ' || (coalesce(sum(used_bytes), 0) / 1073741824)::bigint from fleet.status")
 }
 
 /// What [`rows`] says when each of the samples 1 to `last` is there once.

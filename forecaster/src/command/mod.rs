@@ -16,6 +16,7 @@ mod serve;
 mod unit;
 mod user;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -185,8 +186,11 @@ fn start_log(settings: &Settings, service: bool) -> anyhow::Result<()> {
     let level = if service || settings.log_level != "info" { settings.log_level.as_str() } else { "warn" };
     let filter =
         EnvFilter::try_new(level).map_err(|error| Failure::Configuration(format!("log.level: {error}")))?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     match settings.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
