@@ -92,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) jobs_enabled: bool,
     /// When the fleet is forecast.
     pub(crate) forecast_schedule: Cron,
+    /// When earlier forecasts are judged by what came.
+    pub(crate) forecast_backtest_schedule: Cron,
     /// How far forecasts look ahead, days.
     pub(crate) forecast_horizon_days: u16,
     /// Threads of the fleet run.
@@ -166,6 +168,7 @@ impl Settings {
             pull_parallel: reader.within("pull.parallel", 1, 1_024)?,
             jobs_enabled: reader.parse("jobs.enabled", "true or false")?,
             forecast_schedule: reader.schedule("forecast.schedule")?,
+            forecast_backtest_schedule: reader.schedule("forecast.backtest_schedule")?,
             forecast_horizon_days: reader.within("forecast.horizon_days", 1, 1_096)?,
             forecast_threads: reader.within("forecast.threads", 0, 1_024)?,
             forecast_claim: reader.within("forecast.claim", 1, 100_000)?,

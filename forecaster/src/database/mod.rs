@@ -15,6 +15,7 @@
 //! | [`series`] | rows of `fleet.status` |
 //! | [`forecasts`] | forecasts of a run, written and read back |
 //! | [`histories`] | daily histories and what stands beside each unit for its plan |
+//! | [`backtests`] | past forecasts judged by what came |
 //! | [`runs`] | fleet runs: begun, shared out, published |
 //! | [`plans`] | the catalogue, and plans of a run |
 //! | [`offers`] | needs, and offers with their lines and events |
@@ -28,6 +29,7 @@
 
 pub(crate) mod acting;
 pub(crate) mod catalogue_page;
+pub(crate) mod backtests;
 pub(crate) mod customers;
 pub(crate) mod fleet_health;
 pub(crate) mod forecasts;

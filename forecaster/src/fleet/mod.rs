@@ -2,10 +2,12 @@
 //!
 //! [`run`] begins, shares out and publishes, [`range`] does one range in one transaction, [`select`] says which units are
 //! due, [`compute`] asks core, [`settle`] rounds once for all readers, [`steady`] keeps a date from flapping, [`validate`]
-//! holds back what cannot be.
+//! holds back what cannot be. [`backtest`] judges earlier origins by what came, [`recalibrate`] sets the band's width by it.
 
+mod backtest;
 mod compute;
 mod range;
+mod recalibrate;
 mod run;
 mod select;
 mod settle;
@@ -16,6 +18,12 @@ use crate::database::runs::Scope;
 use crate::hub::Hub;
 
 pub(crate) use run::{Request, Summary, plan_again, run};
+
+/// The job that judges earlier origins by what came.
+pub(crate) async fn backtest_job(hub: Hub) -> anyhow::Result<String> {
+    let judged = run::backtest_again(&hub).await?;
+    Ok(format!("{judged} origins judged anew"))
+}
 
 /// The job that forecasts the fleet.
 pub(crate) async fn job(hub: Hub) -> anyhow::Result<String> {

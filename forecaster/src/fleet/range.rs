@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use headroom_core::forecast::Forecast;
+use headroom_core::forecast::{Forecast, Prior};
 use headroom_core::plan::Item;
+use headroom_core::unit::Resource;
+use jiff::Timestamp;
 use tokio_postgres::Transaction;
 
+use super::backtest::{JUDGED_DAYS, backtest};
 use super::compute::{Asked, plan};
 use super::select::{counts, unchanged};
 use super::settle::settle;
 use super::steady::steady;
 use super::validate::flaw;
+use crate::database::backtests;
 use crate::database::forecasts::{self, Previous};
 use crate::database::histories::{self, Component, History, Site};
 use crate::database::plans::{self, UnitPlan};
@@ -91,6 +95,46 @@ pub(crate) async fn plan_range(
     plans::remove(transaction, run.id, range.first, range.last).await?;
     plans::write(transaction, run.id, &computed.plans).await?;
     Ok(computed.plans.len())
+}
+
+/// Judges the earlier origins of a range that are not settled yet; gives their number.
+pub(crate) async fn backtest_range(
+    transaction: &Transaction<'_>,
+    range: Range,
+    prior: &Arc<Prior>,
+    as_of: Timestamp,
+) -> anyhow::Result<usize> {
+    let mut ids = Vec::new();
+    let mut no_capacity = BTreeSet::new();
+    for part in histories::components(transaction, range).await? {
+        ids.push(part.id);
+        if !counts(&part, Resource::Capacity) {
+            no_capacity.insert(part.id);
+        }
+    }
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let settled: BTreeSet<(i64, String, Timestamp)> =
+        backtests::settled(transaction, &ids, &prior.version, i32::from(JUDGED_DAYS)).await?.into_iter().collect();
+    let histories = histories::daily(transaction, as_of, &ids).await?;
+    let prior = Arc::clone(prior);
+    let judged = tokio::task::spawn_blocking(move || {
+        histories
+            .iter()
+            .filter(|one| one.resource != Resource::Capacity || !no_capacity.contains(&one.component))
+            .flat_map(|one| {
+                let resource = one.resource.to_string();
+                backtest(one, &prior, as_of, |origin| {
+                    settled.contains(&(one.component, resource.clone(), origin))
+                })
+            })
+            .collect::<Vec<_>>()
+    })
+    .await
+    .context("the backtests of a range ended")?;
+    backtests::write(transaction, &judged).await?;
+    Ok(judged.len())
 }
 
 async fn computed(

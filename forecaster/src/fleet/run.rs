@@ -12,9 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::compute::Asked;
-use super::range::{forecast_range, plan_range};
+use super::backtest::JUDGED_DAYS;
+use super::range::{backtest_range, forecast_range, plan_range};
+use super::recalibrate::recalibrated;
 use crate::config::Settings;
-use crate::database::plans;
+use crate::database::{backtests, plans};
 use crate::database::runs::{self, Done, Published, Run, Scope};
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -129,12 +131,18 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
         Some(as_of) => Timestamp::from_second(as_of.as_second())?,
         None => now,
     };
-    let prior = runs::newest_prior(&**client).await?.unwrap_or_else(Prior::builtin);
+    let outcomes = backtests::outcomes(&**client, as_of, i32::from(JUDGED_DAYS)).await?;
+    let prior = recalibrated(fitted(&**client).await?, &outcomes);
     let units_a_range = i64::from(hub.settings().forecast_claim);
     let transaction = client.transaction().await?;
     let run = runs::begin(&transaction, as_of, request.scope, &prior, units_a_range).await?;
     transaction.commit().await?;
     Ok(run)
+}
+
+/// The constants that were fitted last, or those of this program.
+async fn fitted(client: &impl tokio_postgres::GenericClient) -> anyhow::Result<Prior> {
+    Ok(runs::newest_prior(client).await?.unwrap_or_else(Prior::builtin))
 }
 
 fn asked(settings: &Settings, run: &Run) -> Asked {
@@ -222,6 +230,21 @@ pub(crate) async fn plan_again(
         watch(done, total);
     }
     Ok(Some(planned))
+}
+
+/// Judges the earlier origins of all units that are not settled yet; gives their number.
+pub(super) async fn backtest_again(hub: &Hub) -> anyhow::Result<usize> {
+    let mut client = hub.pool().get().await?;
+    let Some(run) = runs::current_id(&**client).await? else { return Ok(0) };
+    let prior = Arc::new(fitted(&**client).await?);
+    let as_of = Timestamp::now();
+    let mut judged = 0;
+    for range in runs::ranges(&**client, run).await? {
+        let transaction = client.transaction().await?;
+        judged += backtest_range(&transaction, range, &prior, as_of).await?;
+        transaction.commit().await?;
+    }
+    Ok(judged)
 }
 
 #[cfg(test)]

@@ -37,6 +37,12 @@ pub(crate) const JOBS: &[Job] = &[
         run: |hub| Box::pin(fleet::job(hub)),
     },
     Job {
+        name: "backtest",
+        about: "Judges earlier forecasts by what came, and so the width of the band",
+        schedule: |settings| &settings.forecast_backtest_schedule,
+        run: |hub| Box::pin(fleet::backtest_job(hub)),
+    },
+    Job {
         name: "offers",
         about: "Plans, drafts offers and withdraws those whose need is gone",
         schedule: |settings| &settings.offers_schedule,
