@@ -3,6 +3,7 @@
 //! | Room | What it is for |
 //! |---|---|
 //! | [`cluster`] | a throw-away PostgreSQL with the extension, for one test |
+//! | [`fleet`] | a small fleet whose truth is known |
 //! | [`hub`] | the hub's program on such a PostgreSQL |
 //! | [`node`] | a node that says what it is told to |
 //! | [`built`] | where the programs and libraries under test are |
@@ -13,6 +14,7 @@
 pub mod built;
 pub mod cluster;
 pub mod fault_proxy;
+pub mod fleet;
 pub mod hub;
 pub mod node;
 pub mod node_process;

@@ -46,7 +46,8 @@ fn sql_and_the_command_line_give_the_same_figures_to_the_last_digit() {
         ));
         let sql: Value = serde_json::from_str(&sql).expect("JSON");
         for date in ["p10", "p50", "p90"] {
-            let read = |value: &Value| value.as_str().map(|at| at.parse::<jiff::Timestamp>().expect("a time"));
+            let read =
+                |value: &Value| value.as_str().map(|at| at.parse::<jiff::Timestamp>().expect("a time"));
             assert_eq!(read(&sql[date]), read(&one[date]), "{date} of {unit}");
         }
         assert_eq!(sql["state"], one["state"]);
@@ -55,7 +56,12 @@ fn sql_and_the_command_line_give_the_same_figures_to_the_last_digit() {
         }
         for list in ["fan", "passage"] {
             let numbers = |value: &Value| {
-                value.as_array().expect(list).iter().map(|p| (p["p50"].as_f64(), p["probability"].as_f64())).collect::<Vec<_>>()
+                value
+                    .as_array()
+                    .expect(list)
+                    .iter()
+                    .map(|p| (p["p50"].as_f64(), p["probability"].as_f64()))
+                    .collect::<Vec<_>>()
             };
             assert_eq!(numbers(&sql[list]), numbers(&one[list]), "{list} of {unit}");
         }
@@ -156,7 +162,10 @@ fn earlier_origins_are_judged_by_what_came_and_the_report_lists_every_unit() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let judged: i64 = hub.psql("select judged from fleet.accuracy()").parse().expect("a count");
     assert!(judged >= 20, "{judged}");
-    assert_eq!(hub.psql("select count(*) from fleet.backtests where judged_until <= origin or p10_days > p50_days"), "0");
+    assert_eq!(
+        hub.psql("select count(*) from fleet.backtests where judged_until <= origin or p10_days > p50_days"),
+        "0"
+    );
     let again = hub.run(&["job", "run", "backtest"]);
     assert_eq!(again.code, 0, "{}", again.err);
     assert_eq!(hub.psql("select judged from fleet.accuracy()"), judged.to_string(), "judged once");

@@ -34,12 +34,24 @@ fn a_filling_unit_has_a_plan_with_price_and_date_and_a_drafted_offer_to_its_cont
     let plans = done(&hub, &["plan", "--stored", "--json"]);
     let plans: serde_json::Value = serde_json::from_str(&plans).expect("JSON");
     let chosen = |unit: &str| {
-        plans.as_array().expect("a list").iter().find(|p| p["unit"] == unit && p["chosen"] == true).cloned().expect("a plan")
+        plans
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|p| p["unit"] == unit && p["chosen"] == true)
+            .cloned()
+            .expect("a plan")
     };
     let (filling, slow) = (chosen("filling"), chosen("filling too"));
-    assert_eq!((filling["action"].as_str(), filling["items"].as_str()), (Some("expansion"), Some("1 × DRIVE")), "{filling}");
+    assert_eq!(
+        (filling["action"].as_str(), filling["items"].as_str()),
+        (Some("expansion"), Some("1 × DRIVE")),
+        "{filling}"
+    );
     assert_eq!(chosen("crowded")["action"], "upgrade", "no bay is free");
-    let date = |plan: &serde_json::Value| plan["order_by"].as_str().expect("a date").parse::<jiff::civil::Date>().expect("a date");
+    let date = |plan: &serde_json::Value| {
+        plan["order_by"].as_str().expect("a date").parse::<jiff::civil::Date>().expect("a date")
+    };
     let later = (date(&filling) - date(&slow)).get_days();
     assert!((20..=40).contains(&later), "equal units, but 30 days more for approval: {later}");
 
@@ -62,7 +74,11 @@ fn a_filling_unit_has_a_plan_with_price_and_date_and_a_drafted_offer_to_its_cont
     );
     assert!(format!("{:#}", refused.expect_err("refused")).contains("sales purpose"));
     done(&hub, &["job", "run", "offers"]);
-    assert_eq!(hub.psql("select count(*) from fleet.offers where state = 'drafted'"), "2", "one offer a need");
+    assert_eq!(
+        hub.psql("select count(*) from fleet.offers where state = 'drafted'"),
+        "2",
+        "one offer a need"
+    );
 }
 
 #[test]
@@ -75,7 +91,12 @@ fn a_representative_sees_nothing_of_a_unit_without_the_sales_purpose() {
     let seen = |sql: &str| hub.psql(&format!("set session authorization rep; {sql}"));
     assert_eq!(seen("select count(*) from fleet.units where name = 'private'"), "0");
     assert_eq!(seen("select count(*) from fleet.units"), "4");
-    assert_eq!(seen("select count(*) from fleet.plans p join fleet.forecast_runs r using (run_id) where r.is_current and p.chosen"), "3");
+    assert_eq!(
+        seen(
+            "select count(*) from fleet.plans p join fleet.forecast_runs r using (run_id) where r.is_current and p.chosen"
+        ),
+        "3"
+    );
 }
 
 #[test]
@@ -127,7 +148,9 @@ fn mail_server(messages: usize) -> (u16, mpsc::Receiver<String>) {
                     "DATA" => {
                         say("354 go on\r\n");
                         let mut message = String::new();
-                        while lines.read_line(&mut message).is_ok_and(|read| read > 0) && !message.ends_with("\r\n.\r\n") {}
+                        while lines.read_line(&mut message).is_ok_and(|read| read > 0)
+                            && !message.ends_with("\r\n.\r\n")
+                        {}
                         let _heard = tell.send(message);
                         if number == 0 {
                             break;
@@ -159,11 +182,18 @@ fn an_offer_is_approved_sent_and_has_one_effect_though_the_mail_server_died() {
     done(&hub, &["offers", "send", &offer]);
     done(&hub, &["job", "run", "offers"]);
     let first = told.recv_timeout(std::time::Duration::from_secs(20)).expect("a message");
-    assert_eq!(hub.psql("select count(*) from fleet.outbox where sent_at is null and tries = 1 and failure is not null"), "1");
+    assert_eq!(
+        hub.psql(
+            "select count(*) from fleet.outbox where sent_at is null and tries = 1 and failure is not null"
+        ),
+        "1"
+    );
     hub.psql("update fleet.outbox set next_try_at = now()");
     done(&hub, &["job", "run", "offers"]);
     let second = told.recv_timeout(std::time::Duration::from_secs(20)).expect("a message");
-    let id = |message: &str| message.lines().find(|line| line.starts_with("Message-ID:")).map(str::to_owned).expect("an id");
+    let id = |message: &str| {
+        message.lines().find(|line| line.starts_with("Message-ID:")).map(str::to_owned).expect("an id")
+    };
     assert_eq!(id(&first), id(&second), "sent again under the same id");
     assert!(second.contains("To: ") && second.contains("willing@customer.example"), "{second}");
     assert_eq!(hub.psql("select count(*) from fleet.outbox where sent_at is not null"), "1");
@@ -200,7 +230,15 @@ fn nothing_is_sent_to_whom_must_not_be_contacted_or_in_the_cool_down() {
     );
     hub.psql("update fleet.customers set buying_months = '{}'");
     done(&hub, &["offers", "send", &offer]);
-    assert_eq!(hub.psql("select count(*) from fleet.outbox where sent_at is null"), "1", "it waits for a mail server");
+    assert_eq!(
+        hub.psql("select count(*) from fleet.outbox where sent_at is null"),
+        "1",
+        "it waits for a mail server"
+    );
     hub.psql("insert into fleet.consents (customer_id, purpose, granted) select customer_id, 'sales', false from fleet.customers");
-    assert_eq!(hub.psql("select count(*) from fleet.outbox where sent_at is null"), "0", "withdrawn before it went");
+    assert_eq!(
+        hub.psql("select count(*) from fleet.outbox where sent_at is null"),
+        "0",
+        "withdrawn before it went"
+    );
 }

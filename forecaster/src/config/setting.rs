@@ -95,7 +95,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "When the hub cleans up after itself: five cron fields, UTC",
     ),
     plain("forecast.schedule", "17 * * * *", "When the fleet is forecast: five cron fields, UTC"),
-    plain("forecast.backtest_schedule", "40 2 * * *", "When earlier forecasts are judged by what came: five cron fields, UTC"),
+    plain(
+        "forecast.backtest_schedule",
+        "40 2 * * *",
+        "When earlier forecasts are judged by what came: five cron fields, UTC",
+    ),
     plain("forecast.horizon_days", "1096", "How far forecasts look ahead, days, 1 to 1096"),
     plain("forecast.threads", "0", "Threads of the fleet run; 0 for one for each core"),
     plain("forecast.claim", "200", "Components claimed at once by one worker of the fleet run"),

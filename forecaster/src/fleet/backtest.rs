@@ -84,7 +84,8 @@ fn judge(history: &History, rows: &[Observation], prior: &Prior, origin: Timesta
         horizon_days: JUDGED_DAYS,
     };
     let answer = forecast(&question, prior);
-    if matches!(answer.state, State::TooShort | State::Stale | State::UnknownLimit | State::AlreadyExhausted) {
+    if matches!(answer.state, State::TooShort | State::Stale | State::UnknownLimit | State::AlreadyExhausted)
+    {
         return None;
     }
     let last_day = origin + SignedDuration::from_hours(24 * i64::from(JUDGED_DAYS));
@@ -150,7 +151,9 @@ mod tests {
         let as_of = start() + SignedDuration::from_hours(24 * 499);
         let judged = backtest(&history, &Prior::builtin(), as_of, |_| false);
         assert!(judged.len() >= 12, "{}", judged.len());
-        for one in judged.iter().filter(|one| one.judged_until > one.origin + SignedDuration::from_hours(24 * 95)) {
+        for one in
+            judged.iter().filter(|one| one.judged_until > one.origin + SignedDuration::from_hours(24 * 95))
+        {
             let (truth, drift) = (one.true_days.expect("reached"), one.drift_days.expect("a line"));
             assert!((truth - 90.0).abs() < 2.0 && (drift - 90.0).abs() < 2.0, "{one:?}");
         }
@@ -169,7 +172,9 @@ mod tests {
             backtest(history, &Prior::builtin(), as_of, |_| false)
                 .into_iter()
                 .filter(|one| one.origin <= before)
-                .map(|one| (one.origin, one.limit.to_bits(), one.quantiles.map(|days| days.map(f64::to_bits))))
+                .map(|one| {
+                    (one.origin, one.limit.to_bits(), one.quantiles.map(|days| days.map(f64::to_bits)))
+                })
                 .collect::<Vec<_>>()
         };
         assert!(!told(&calm).is_empty());

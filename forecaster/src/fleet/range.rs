@@ -116,7 +116,10 @@ pub(crate) async fn backtest_range(
         return Ok(0);
     }
     let settled: BTreeSet<(i64, String, Timestamp)> =
-        backtests::settled(transaction, &ids, &prior.version, i32::from(JUDGED_DAYS)).await?.into_iter().collect();
+        backtests::settled(transaction, &ids, &prior.version, i32::from(JUDGED_DAYS))
+            .await?
+            .into_iter()
+            .collect();
     let histories = histories::daily(transaction, as_of, &ids).await?;
     let prior = Arc::clone(prior);
     let judged = tokio::task::spawn_blocking(move || {

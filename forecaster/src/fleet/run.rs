@@ -11,13 +11,13 @@ use headroom_core::plan::Item;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::compute::Asked;
 use super::backtest::JUDGED_DAYS;
+use super::compute::Asked;
 use super::range::{backtest_range, forecast_range, plan_range};
 use super::recalibrate::recalibrated;
 use crate::config::Settings;
-use crate::database::{backtests, plans};
 use crate::database::runs::{self, Done, Published, Run, Scope};
+use crate::database::{backtests, plans};
 use crate::failure::Failure;
 use crate::hub::Hub;
 
