@@ -99,3 +99,48 @@ async fn a_snapshot_and_a_cursor_older_than_the_sealing_see_every_row() {
     let row = old.query_one(&prepared, &[]).await.expect("answers");
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (3027, 3027));
 }
+
+#[test]
+fn old_rows_are_deleted_block_by_block() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    cluster.psql("db", "select headroom.seal('readings', timestamptz '2026-01-05')");
+    cluster.psql("db", "insert into readings (at, device) values ('2026-01-01 00:03', 1); insert into plain (at, device) values ('2026-01-01 00:03', 1)");
+    for day in ["2026-01-03", "2026-01-06", "2027-01-01"] {
+        let hyper =
+            cluster.psql("db", &format!("select headroom.delete_older('readings', timestamptz '{day}')"));
+        let plain = cluster.psql(
+            "db",
+            &format!(
+                "with gone as (delete from plain where at < '{day}' returning 1) select count(*) from gone"
+            ),
+        );
+        assert_eq!(hyper, plain);
+        assert_eq!(cluster.psql("db", "select count(*) from (table readings except all table plain) d"), "0");
+    }
+    assert_eq!(cluster.psql("db", "select count(*) from readings_blocks"), "0");
+}
+
+#[test]
+fn explain_tells_how_many_blocks_were_read_and_analyze_knows_sealed_rows() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    cluster.psql("db", "select headroom.seal('readings'); analyze readings");
+    let plan = cluster.psql(
+        "db",
+        "explain (analyze, costs off, timing off, summary off) select * from readings where device = 2 and at < '2026-01-02' order by at desc limit 3",
+    );
+    assert!(plan.contains("Order: falling time") && plan.contains("Blocks Read: 1"), "{plan}");
+    let plan = cluster.psql(
+        "db",
+        "explain (analyze, costs off, timing off, summary off) select * from readings where used < 0",
+    );
+    assert!(plan.contains("Blocks Skipped: 3"), "{plan}");
+    let distinct = cluster.psql(
+        "db",
+        "select n_distinct from pg_stats where tablename = 'readings' and attname = 'device' and inherited",
+    );
+    assert_eq!(distinct, "3");
+    let rows = cluster.psql("db", "select reltuples from pg_class where relname = 'readings_sealed'");
+    assert_eq!(rows, "3027");
+}

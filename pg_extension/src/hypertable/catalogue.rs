@@ -3,7 +3,7 @@
 use pgrx::{pg_sys, prelude::*};
 
 use crate::server::{
-    error::Result,
+    error::{Error, Kind, Result},
     identity,
     relation::{self, Open},
 };
@@ -93,6 +93,27 @@ pub(crate) fn names(relation: pg_sys::Oid) -> Result<Option<Names>> {
 /// Whether this table is a hypertable.
 pub(crate) fn contains(relation: pg_sys::Oid) -> Result<bool> {
     Ok(entry(relation)?.is_some())
+}
+
+/// Refuses a relation that is not there, is not the caller's own, or is no hypertable.
+pub(crate) fn require_own(relation: pg_sys::Oid) -> Result<()> {
+    if !relation::exists(relation) {
+        return Err(Error::new(
+            Kind::UndefinedTable,
+            format!("there is no relation with the identifier {}", relation.to_u32()),
+        ));
+    }
+    let name = relation::name(relation);
+    if !identity::owns(relation) {
+        return Err(Error::new(Kind::NotPermitted, format!("must be owner of table {name}")));
+    }
+    if !contains(relation)? {
+        return Err(Error::new(Kind::WrongObject, format!("{name} is no hypertable")).hint(format!(
+            "SELECT headroom.create_hypertable({}, 'time column', 'segment column');",
+            pgrx::spi::quote_literal(&name)
+        )));
+    }
+    Ok(())
 }
 
 /// Reads the catalogue as the server reads its own: under the newest snapshot and whoever asks.

@@ -22,6 +22,6 @@ pub(crate) mod layout;
 pub(crate) mod row_store;
 pub(crate) mod seal;
 mod table_facts;
-mod tables;
-mod time_argument;
+pub(crate) mod tables;
+pub(crate) mod time_argument;
 mod watch;

@@ -11,6 +11,7 @@ use pgrx::{PgMemoryContexts, pg_sys, prelude::*, spi::quote_identifier};
 
 use super::{
     block_store::BlockStore,
+    catalogue,
     datum::{self, Collector},
     layout::{self, Layout, Role},
     tables, time_argument,
@@ -83,6 +84,7 @@ const SLICE_ROWS: f64 = 250_000.0;
 
 #[pg_extern(stable, parallel_safe, sql = false)]
 fn slices_to_seal(relation: pg_sys::Oid) -> i32 {
+    or_raise(catalogue::require_own(relation));
     let open = Open::with(relation, pg_sys::AccessShareLock);
     // SAFETY: the relation is open; what the planner takes for its number of rows.
     let rows = unsafe {
@@ -171,12 +173,7 @@ pub(crate) fn refuse_where_nothing_can_be_written(function: &std::ffi::CStr) -> 
 
 fn seal(oid: pg_sys::Oid, older_than: Option<pgrx::AnyElement>, slice: Slice) -> Result<i64> {
     refuse_where_nothing_can_be_written(c"headroom.seal()")?;
-    if !identity::owns(oid) {
-        return Err(Error::new(
-            Kind::NotPermitted,
-            format!("must be owner of table {}", relation::name(oid)),
-        ));
-    }
+    catalogue::require_own(oid)?;
     // Closed again at once, the lock stays: what is made beside the table cannot be made while it is open.
     drop(Open::with(oid, pg_sys::ShareRowExclusiveLock));
     refuse_published(oid)?;

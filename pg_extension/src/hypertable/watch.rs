@@ -44,12 +44,7 @@ fn number_columns(relation: pg_sys::Oid) {
 }
 
 fn number(oid: pg_sys::Oid) -> Result<()> {
-    if !identity::owns(oid) {
-        return Err(Error::new(
-            Kind::NotPermitted,
-            format!("must be owner of table {}", relation::name(oid)),
-        ));
-    }
+    catalogue::require_own(oid)?;
     number_new_columns(oid)
 }
 

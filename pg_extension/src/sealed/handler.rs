@@ -2,7 +2,7 @@
 
 use pgrx::{PgBox, pg_sys, prelude::*};
 
-use super::{modify, plan, scan};
+use super::{explain, modify, parallel, plan, sample, scan};
 
 extension_sql!(
     r#"
@@ -45,6 +45,13 @@ pub unsafe extern "C-unwind" fn headroom_sealed_rows_handler(
     routine.IterateForeignScan = Some(scan::iterate);
     routine.ReScanForeignScan = Some(scan::rescan);
     routine.EndForeignScan = Some(scan::end);
+    routine.ExplainForeignScan = Some(explain::scan);
+    routine.AnalyzeForeignTable = Some(sample::analyze);
+    routine.IsForeignScanParallelSafe = Some(parallel::is_safe);
+    routine.EstimateDSMForeignScan = Some(parallel::estimate);
+    routine.InitializeDSMForeignScan = Some(parallel::initialize);
+    routine.ReInitializeDSMForeignScan = Some(parallel::reinitialize);
+    routine.InitializeWorkerForeignScan = Some(parallel::initialize_worker);
     routine.AddForeignUpdateTargets = Some(modify::add_targets);
     routine.PlanForeignModify = Some(modify::plan);
     routine.BeginForeignModify = Some(modify::begin);

@@ -12,6 +12,10 @@
 //! | [`source`] | which blocks, in which order |
 //! | [`open`] | one block with the columns that are wanted |
 //! | [`place`] | the `ctid` of a sealed row |
+//! | [`parallel`] | a scan that several processes share |
+//! | [`explain`] | what EXPLAIN tells |
+//! | [`sample`] | rows for ANALYZE |
+//! | [`retire`] | deleting old rows |
 //! | [`unseal`](mod@unseal) | rows go back to the row store |
 //! | [`modify`] | UPDATE, DELETE and TRUNCATE of sealed rows |
 //! | [`guard`] | how new rows are noticed that have a sealed key |
@@ -20,14 +24,18 @@
 //! | [`hooks`] | what is done to statements as they begin |
 
 mod conditions;
+mod explain;
 mod guard;
 mod handler;
 pub(crate) mod hooks;
 mod keys;
 mod modify;
 mod open;
+mod parallel;
 mod place;
 mod plan;
+mod retire;
+mod sample;
 mod scan;
 mod source;
 mod unseal;

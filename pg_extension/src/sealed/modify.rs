@@ -67,7 +67,7 @@ pub(super) unsafe extern "C-unwind" fn plan(
 }
 
 /// The hypertable's row triggers do not fire for rows of a table that inherits from it.
-fn refuse_row_triggers(layout: &Layout, operation: pg_sys::CmdType::Type) -> Result<()> {
+pub(super) fn refuse_row_triggers(layout: &Layout, operation: pg_sys::CmdType::Type) -> Result<()> {
     let table = Open::with(layout.hypertable, pg_sys::AccessShareLock);
     // SAFETY: the relation is open.
     let triggers = unsafe { (*table.as_ptr()).trigdesc.as_ref() };

@@ -108,6 +108,9 @@ unsafe fn add_paths(
         };
         let lateral = (*relation).lateral_relids;
         add(Order::Any, ptr::null_mut(), lateral, (*relation).rows, &base);
+        if lateral.is_null() && (*relation).consider_parallel {
+            add_partial_path(root, relation, &layout, &base);
+        }
         if lateral.is_null() {
             for (order, pathkeys) in orders(root, relation, &layout, &base) {
                 add(order, pathkeys, ptr::null_mut(), (*relation).rows, &base);
@@ -121,6 +124,45 @@ unsafe fn add_paths(
             add(Order::Any, ptr::null_mut(), outer, (*info).ppi_rows, &known);
         }
         Ok(())
+    }
+}
+
+/// Adds the way in which several processes share the blocks, when there are enough.
+unsafe fn add_partial_path(
+    root: *mut pg_sys::PlannerInfo,
+    relation: *mut pg_sys::RelOptInfo,
+    layout: &Layout,
+    base: &[Condition],
+) {
+    // SAFETY: the planner's own structures, while it plans.
+    unsafe {
+        // A block's payload lies beside the table, about twenty pages for each page of heads.
+        let pages = f64::from((*relation).pages) * 20.0;
+        let workers =
+            pg_sys::compute_parallel_worker(relation, pages, -1.0, pg_sys::max_parallel_workers_per_gather);
+        if workers <= 0 {
+            return;
+        }
+        // As the server reckons: the leader helps less the more workers there are.
+        let leader = if pg_sys::parallel_leader_participation { 1.0 - 0.3 * f64::from(workers) } else { 0.0 };
+        let share = f64::from(workers) + leader.max(0.0);
+        let rows = ((*relation).rows / share).max(1.0);
+        let (startup, total) = cost(relation, layout, (*relation).rows, base, Order::Any);
+        let path = pg_sys::create_foreignscan_path(
+            root,
+            relation,
+            ptr::null_mut(),
+            rows,
+            startup,
+            startup + (total - startup) / share,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            pg_sys::lappend_int(ptr::null_mut(), Order::Any as i32),
+        );
+        (*path).path.parallel_aware = true;
+        (*path).path.parallel_workers = workers;
+        pg_sys::add_partial_path(relation, path.cast());
     }
 }
 

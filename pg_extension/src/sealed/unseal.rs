@@ -19,7 +19,7 @@ use crate::{
     },
     server::{
         error::{Error, Kind, Result, or_raise},
-        identity, relation,
+        relation,
     },
 };
 
@@ -41,15 +41,7 @@ fn unseal_all(relation: pg_sys::Oid) -> i64 {
 
 fn all(oid: pg_sys::Oid) -> Result<i64> {
     seal::refuse_where_nothing_can_be_written(c"headroom.unseal()")?;
-    if !identity::owns(oid) {
-        return Err(Error::new(
-            Kind::NotPermitted,
-            format!("must be owner of table {}", relation::name(oid)),
-        ));
-    }
-    if !catalogue::contains(oid)? {
-        return Err(Error::new(Kind::WrongObject, format!("{} is no hypertable", relation::name(oid))));
-    }
+    catalogue::require_own(oid)?;
     let _locked = relation::Open::with(oid, pg_sys::ShareRowExclusiveLock);
     let Some(layout) = Layout::of_hypertable(oid)? else { return Ok(0) };
     // SAFETY: the newest snapshot, released below; an error releases it too.

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Undefined,
     /// 42883: the function that is needed does not exist.
     UndefinedFunction,
+    /// 42P01: the relation named does not exist.
+    UndefinedTable,
     /// 42703: the column named does not exist.
     UndefinedColumn,
     /// 22023: a number outside of what is possible.
@@ -53,6 +55,7 @@ impl Kind {
             Self::WrongObject => PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
             Self::Undefined => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
             Self::UndefinedFunction => PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
+            Self::UndefinedTable => PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
             Self::UndefinedColumn => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
             Self::OutOfRange => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::WrongType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,

@@ -1,0 +1,1 @@
+-- Queries that Headroom answers with functions of its own. All others run as they are.
