@@ -22,8 +22,8 @@ pub(crate) struct Stored {
     pub(crate) forecast: Forecast,
 }
 
-const COPY: &str = "copy fleet.forecasts (component_id, resource, run_id, state, reason_code, reason, p10, p50, p90, as_of,
-    model, data_from, data_until, last_used, resource_limit, samples, set_aside, passage, fan, why) from stdin (format binary)";
+const WRITTEN: &str = "component_id, resource, run_id, state, reason_code, reason, p10, p50, p90, as_of, model, data_from,
+    data_until, last_used, resource_limit, samples, set_aside, passage, fan, why";
 
 const TYPES: [Type; 20] = [
     Type::INT8,
@@ -54,7 +54,14 @@ pub(crate) async fn write(
     run: i64,
     forecasts: &[(i64, Forecast)],
 ) -> Result<u64, Error> {
-    let writer = BinaryCopyInWriter::new(transaction.copy_in(COPY).await?, &TYPES);
+    // COPY does not go through row-level security: the rows arrive beside the table and are inserted from there.
+    transaction
+        .batch_execute(&format!(
+            "create temporary table arriving on commit drop as select {WRITTEN} from fleet.forecasts with no data"
+        ))
+        .await?;
+    let copy = format!("copy pg_temp.arriving ({WRITTEN}) from stdin (format binary)");
+    let writer = BinaryCopyInWriter::new(transaction.copy_in(&copy).await?, &TYPES);
     futures_util::pin_mut!(writer);
     for (component, f) in forecasts {
         let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
@@ -84,7 +91,9 @@ pub(crate) async fn write(
             ])
             .await?;
     }
-    writer.finish().await
+    writer.finish().await?;
+    let insert = format!("insert into fleet.forecasts ({WRITTEN}) select {WRITTEN} from pg_temp.arriving");
+    transaction.execute(&insert, &[]).await
 }
 
 /// Carries forecasts of these components and resources over from the current run, as they are.

@@ -141,7 +141,7 @@ pub(crate) async fn failed(
     client
         .execute(
             "with job as (update fleet.jobs set failures = failures + 1, next_start = $5,
-                              parked_at = case when $6 then $3 end where name = $1)
+                              parked_at = case when $6 then $3::timestamptz end where name = $1)
              update fleet.job_runs set ended_at = $3, outcome = 'failed', detail = $4 where run_id = $2",
             &[&name, &run, &at, &detail, &again, &parked],
         )
