@@ -1,11 +1,10 @@
-//! Forecasts of a run: written in the binary form of COPY, read back for whoever asks.
+//! Forecasts of a run: written in arrays, read back for whoever asks.
 
 use headroom_core::forecast::{Factor, FanPoint, Forecast, Passage, Reason, State};
 use headroom_core::unit::Resource;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{Json, Type};
+use tokio_postgres::types::Json;
 use tokio_postgres::{Error, GenericClient, Row, Transaction};
 
 use super::runs::Range;
@@ -22,31 +21,13 @@ pub(crate) struct Stored {
     pub(crate) forecast: Forecast,
 }
 
-const WRITTEN: &str = "component_id, resource, run_id, state, reason_code, reason, p10, p50, p90, as_of, model, data_from,
-    data_until, last_used, resource_limit, samples, set_aside, passage, fan, why";
-
-const TYPES: [Type; 20] = [
-    Type::INT8,
-    Type::TEXT,
-    Type::INT8,
-    Type::TEXT,
-    Type::TEXT,
-    Type::TEXT,
-    Type::TIMESTAMPTZ,
-    Type::TIMESTAMPTZ,
-    Type::TIMESTAMPTZ,
-    Type::TIMESTAMPTZ,
-    Type::TEXT,
-    Type::TIMESTAMPTZ,
-    Type::TIMESTAMPTZ,
-    Type::FLOAT8,
-    Type::FLOAT8,
-    Type::INT8,
-    Type::INT8,
-    Type::JSONB,
-    Type::JSONB,
-    Type::JSONB,
-];
+// Arrays and not COPY, which PostgreSQL refuses under row-level security.
+const INSERT: &str = "
+    insert into fleet.forecasts (run_id, component_id, resource, state, reason_code, reason, p10, p50, p90, as_of, model,
+        data_from, data_until, last_used, resource_limit, samples, set_aside, passage, fan, why)
+    select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+        $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::timestamptz[], $13::timestamptz[],
+        $14::float8[], $15::float8[], $16::bigint[], $17::bigint[], $18::jsonb[], $19::jsonb[], $20::jsonb[])";
 
 /// Writes forecasts; each component is named beside its own.
 pub(crate) async fn write(
@@ -54,46 +35,41 @@ pub(crate) async fn write(
     run: i64,
     forecasts: &[(i64, Forecast)],
 ) -> Result<u64, Error> {
-    // COPY does not go through row-level security: the rows arrive beside the table and are inserted from there.
-    transaction
-        .batch_execute(&format!(
-            "create temporary table arriving on commit drop as select {WRITTEN} from fleet.forecasts with no data"
-        ))
-        .await?;
-    let copy = format!("copy pg_temp.arriving ({WRITTEN}) from stdin (format binary)");
-    let writer = BinaryCopyInWriter::new(transaction.copy_in(&copy).await?, &TYPES);
-    futures_util::pin_mut!(writer);
-    for (component, f) in forecasts {
-        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        writer
-            .as_mut()
-            .write(&[
-                component,
-                &f.resource.as_str(),
-                &run,
-                &f.state.as_str(),
-                &f.reason.code,
-                &f.reason.sentence,
-                &f.p10,
-                &f.p50,
-                &f.p90,
-                &f.as_of,
-                &f.model,
-                &f.data_from,
-                &f.data_until,
-                &f.last_used,
-                &f.limit,
-                &signed(f.samples),
-                &signed(f.set_aside),
-                &Json(&f.passage),
-                &Json(&f.fan),
-                &Json(&f.why),
-            ])
-            .await?;
+    if forecasts.is_empty() {
+        return Ok(0);
     }
-    writer.finish().await?;
-    let insert = format!("insert into fleet.forecasts ({WRITTEN}) select {WRITTEN} from pg_temp.arriving");
-    transaction.execute(&insert, &[]).await
+    fn column<'a, T>(forecasts: &'a [(i64, Forecast)], get: impl Fn(&'a Forecast) -> T) -> Vec<T> {
+        forecasts.iter().map(|(_, forecast)| get(forecast)).collect()
+    }
+    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let component: Vec<i64> = forecasts.iter().map(|(component, _)| *component).collect();
+    transaction
+        .execute(
+            INSERT,
+            &[
+                &run,
+                &component,
+                &column(forecasts, |f| f.resource.as_str()),
+                &column(forecasts, |f| f.state.as_str()),
+                &column(forecasts, |f| f.reason.code.as_str()),
+                &column(forecasts, |f| f.reason.sentence.as_str()),
+                &column(forecasts, |f| f.p10),
+                &column(forecasts, |f| f.p50),
+                &column(forecasts, |f| f.p90),
+                &column(forecasts, |f| f.as_of),
+                &column(forecasts, |f| f.model.as_str()),
+                &column(forecasts, |f| f.data_from),
+                &column(forecasts, |f| f.data_until),
+                &column(forecasts, |f| f.last_used),
+                &column(forecasts, |f| f.limit),
+                &column(forecasts, |f| signed(f.samples)),
+                &column(forecasts, |f| signed(f.set_aside)),
+                &column(forecasts, |f| Json(&f.passage)),
+                &column(forecasts, |f| Json(&f.fan)),
+                &column(forecasts, |f| Json(&f.why)),
+            ],
+        )
+        .await
 }
 
 /// Carries forecasts of these components and resources over from the current run, as they are.
