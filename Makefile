@@ -125,6 +125,8 @@ test-devices: built ## the node inside emulated machines
 soak: built ## what takes longer: fuzzing, kill loops
 	$(STEP) "soak" "tests that are left out of make test"
 	$(CARGO_TEST) --test 'system_*' --test 'sql_*' -- --ignored
+	$(STEP) "fuzzing" "every decoder for $(or $(FUZZ_SECONDS),600) seconds"
+	tests/fuzz/run $(or $(FUZZ_SECONDS),600)
 
 .PHONY: bench
 bench: bench-store bench-forecast ## measure: the series store and the forecast

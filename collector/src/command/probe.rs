@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Context;
 use crate::measure::clock::{Clock as _, SystemClock};
 use crate::measure::difference::Differences;
+use crate::probe::redfish::Array;
 use crate::probe::survey::{Remark, Survey, of_machine};
 
 /// Arguments of `probe`.
@@ -41,12 +42,17 @@ struct ComponentStatus {
 /// Looks and prints.
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let (mut prober, _) = of_machine(&context.settings, Uuid::nil());
+    let mut arrays = Array::of_settings(&context.settings);
+    let patience = Duration::from_secs(u64::from(context.settings.patience_seconds));
     let mut differences = Differences::default();
     for round in 0..args.rounds {
         if round > 0 {
             std::thread::sleep(Duration::from_secs(u64::from(args.pause)));
         }
         let mut survey = prober.survey()?;
+        for array in &mut arrays {
+            survey.join(Survey::of_apparatus(&array.measure(patience)));
+        }
         // One process is one boot; without a second look there is no difference, which needs no reason here.
         differences.fill(&mut survey.measured, Uuid::nil(), SystemClock.steady_milliseconds());
         super::print_json(&seen(survey))?;

@@ -23,6 +23,7 @@ use crate::measure::clock::SystemClock;
 use crate::measure::round::{Measurer, Source};
 use crate::measure::worker::{self, Ask};
 use crate::node::Node;
+use crate::probe::redfish::Array;
 use crate::probe::survey::of_machine;
 use crate::reader::client::Reader;
 use crate::serve::{listener, metrics, routes};
@@ -74,14 +75,13 @@ pub(crate) fn copied_sentence(copied: &Copied) -> String {
 /// What measures this machine.
 pub(crate) fn measurer(settings: &Settings, node: Uuid) -> Measurer {
     let (prober, transport) = of_machine(settings, node);
+    let patience = Duration::from_secs(u64::from(settings.patience_seconds));
     let source = match &settings.reader {
         None => Source::Inside(prober),
-        Some(socket) => {
-            let patience = Duration::from_secs(u64::from(settings.patience_seconds));
-            Source::Reader(Reader::new(socket.clone(), node, patience))
-        }
+        Some(socket) => Source::Reader(Reader::new(socket.clone(), node, patience)),
     };
     Measurer::new(source, Arc::new(SystemClock), transport)
+        .with_arrays(Array::of_settings(settings), patience)
 }
 
 async fn serve(node: Arc<Node>) -> anyhow::Result<()> {

@@ -74,6 +74,21 @@ pub const SETTINGS: &[Setting] = &[
     setting("skip_mounts", "", "mount points that are not measured, with everything below them"),
     setting("include_mounts", "", "mount points that are measured whatever their type"),
     setting("skip_devices", "", "block devices that are not looked at, such as sdb or loop*"),
+    setting(
+        "arrays",
+        "",
+        "arrays and servers to ask by Redfish, as https://host or https://host:port, with commas between them",
+    ),
+    setting(
+        "arrays_credentials",
+        "",
+        "file that only this node may read, with user:password of an account of the arrays that may read",
+    ),
+    setting(
+        "arrays_authorities",
+        "",
+        "file of the certificates (PEM) that the arrays' own are checked against",
+    ),
     setting("loop_devices", "false", "whether loop devices are listed even without a measured mount"),
     setting(
         "store_bytes_max",

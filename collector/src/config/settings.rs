@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::{ConfigError, Merged};
 use crate::probe::Scope;
+use crate::transport::ArrayAddress;
 
 /// Form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Settings {
     pub contact: Option<Contact>,
     /// Which parts of the machine are looked at.
     pub scope: Scope,
+    /// Arrays that are asked by Redfish.
+    pub arrays: Vec<ArrayAddress>,
     /// Size at which the store thins.
     pub store_bytes_max: u64,
     /// Filter of the log.
@@ -116,6 +119,37 @@ impl Reader<'_> {
             return self.bad(key, "absolute paths are expected, with commas between them");
         }
         Ok(paths)
+    }
+
+    fn arrays(&self) -> Result<Vec<ArrayAddress>, ConfigError> {
+        let urls = self.list("arrays");
+        let is_url = |url: &String| {
+            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '@', ' ']))
+        };
+        if !urls.iter().all(is_url) {
+            return self.bad("arrays", "https://host is expected, without user, password or path");
+        }
+        let credentials = match self.text("arrays_credentials") {
+            None => None,
+            Some(file) => {
+                let text = std::fs::read_to_string(file).unwrap_or_default();
+                match text.trim_end().split_once(':') {
+                    Some((user, password)) => Some((user.to_owned(), password.to_owned())),
+                    None => {
+                        return self
+                            .bad("arrays_credentials", "a readable file with user:password is expected");
+                    }
+                }
+            }
+        };
+        let authorities = self.text("arrays_authorities").map(PathBuf::from);
+        let address = |url: String| ArrayAddress {
+            url: url.trim_end_matches('/').to_owned(),
+            credentials: credentials.clone(),
+            authorities: authorities.clone(),
+        };
+        Ok(urls.into_iter().map(address).collect())
     }
 
     fn socket(&self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
@@ -185,6 +219,7 @@ impl Settings {
                 skip_devices: read.list("skip_devices"),
                 loop_devices: read.switch("loop_devices")?,
             },
+            arrays: read.arrays()?,
             store_bytes_max: read.number("store_bytes_max", 1 << 20, 1 << 50)?,
             log: read.text("log").unwrap_or_else(|| "info".to_owned()),
             log_format: match read.0.get("log_format").0 {
@@ -232,6 +267,19 @@ mod tests {
 
     use super::Settings;
     use crate::config::merge;
+
+    #[test]
+    fn arrays_are_addresses_without_a_password() {
+        let arrays = |value: &str| {
+            let flags = BTreeMap::from([("arrays", value.to_owned())]);
+            Settings::of(&merge(None, &BTreeMap::new(), &flags).unwrap())
+                .map(|settings| settings.arrays.len())
+        };
+        assert_eq!(arrays("https://a.example, http://127.0.0.1:8000").unwrap(), 2);
+        for bad in ["a.example", "https://", "https://user:secret@a", "https://a/redfish"] {
+            assert!(arrays(bad).unwrap_err().to_string().contains("arrays"), "{bad}");
+        }
+    }
 
     #[test]
     fn a_hub_is_told_only_an_address_that_it_may_reach() {

@@ -24,6 +24,8 @@ pub mod dm_targets;
 pub mod dm_thin;
 mod error;
 mod findings;
+#[cfg(test)]
+mod hostile_tests;
 pub mod lvm;
 pub mod mdstat;
 mod number;

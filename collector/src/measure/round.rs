@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use headroom_core::unit::{Absence, Sample, StatusField, UnitReport};
 use jiff::Timestamp;
@@ -9,7 +10,8 @@ use uuid::Uuid;
 
 use super::clock::{Clock, JumpWatch};
 use super::difference::Differences;
-use crate::probe::survey::Prober;
+use crate::probe::redfish::Array;
+use crate::probe::survey::{Prober, Survey};
 use crate::reader::client::Reader;
 use crate::store::Row;
 use crate::transport::{Transport, TransportError, attribute};
@@ -57,6 +59,8 @@ pub enum Source {
 /// Measures round after round.
 pub struct Measurer {
     source: Source,
+    arrays: Vec<Array>,
+    patience: Duration,
     clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
     differences: Differences,
@@ -69,12 +73,21 @@ impl Measurer {
     pub fn new(source: Source, clock: Arc<dyn Clock>, transport: Arc<dyn Transport>) -> Self {
         Self {
             source,
+            arrays: Vec::new(),
+            patience: Duration::ZERO,
             clock,
             transport,
             differences: Differences::default(),
             jumps: JumpWatch::default(),
             boot: None,
         }
+    }
+
+    /// Asks arrays too, which may take so long to answer. Whoever reads devices has no network, so that is done here.
+    #[must_use]
+    pub fn with_arrays(mut self, arrays: Vec<Array>, patience: Duration) -> Self {
+        (self.arrays, self.patience) = (arrays, patience);
+        self
     }
 
     /// Looks at everything once.
@@ -86,6 +99,9 @@ impl Measurer {
             Source::Inside(prober) => prober.survey()?,
             Source::Reader(reader) => reader.survey()?,
         };
+        for array in &mut self.arrays {
+            survey.join(Survey::of_apparatus(&array.measure(self.patience)));
+        }
         let (now, steady) = (self.clock.now(), self.clock.steady_milliseconds());
         let at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let boot = self.boot();

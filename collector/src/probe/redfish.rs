@@ -10,10 +10,11 @@ use serde_json::Value;
 use super::guard::{Guard, NoAnswer};
 use super::session::reason_of;
 use super::{Apparatus, Found};
+use crate::config::Settings;
 use crate::decode::redfish::{normal_id, resource_type};
 use crate::decode::redfish_tree::RedfishTree;
 use crate::decode::{Findings, is_believable_identity};
-use crate::transport::{ArrayTransport, TransportError};
+use crate::transport::{ArrayAddress, ArrayOverHttp, ArrayTransport, TransportError};
 
 /// Where every service starts.
 const ROOT: &str = "/redfish/v1";
@@ -73,6 +74,13 @@ impl Array {
             resources: Arc::default(),
             rounds: 0,
         }
+    }
+
+    /// The arrays that the settings name, over HTTP.
+    pub fn of_settings(settings: &Settings) -> Vec<Self> {
+        let over_http =
+            |address: &ArrayAddress| Self::new(&address.url, Arc::new(ArrayOverHttp::new(address.clone())));
+        settings.arrays.iter().map(over_http).collect()
     }
 
     /// Asks the array. What it does not answer in time is absent with the reason, and its size and identity stay.

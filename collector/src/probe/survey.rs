@@ -15,10 +15,9 @@ use super::device_mapper::DeviceMapper;
 use super::filesystem::FileSystems;
 use super::nvme::Nvme;
 use super::pools::{Pools, pool_of_dataset};
-use super::redfish::Array;
 use super::scsi::Scsi;
 use super::tree::{self, Host};
-use super::{Found, Scope, absent, block_device};
+use super::{Apparatus, Found, Scope, absent, block_device};
 use crate::config::Settings;
 use crate::decode::is_believable_identity;
 use crate::transport::{Linux, Transport, TransportError, attribute};
@@ -69,7 +68,6 @@ pub struct Prober {
     scsi: Scsi,
     device_mapper: DeviceMapper,
     pools: Pools,
-    arrays: Vec<Array>,
 }
 
 impl std::fmt::Debug for dyn Transport {
@@ -99,15 +97,7 @@ impl Prober {
             scsi: Scsi::default(),
             device_mapper: DeviceMapper::default(),
             pools: Pools::default(),
-            arrays: Vec::new(),
         }
-    }
-
-    /// Watches arrays too, by their management interfaces.
-    #[must_use]
-    pub fn with_arrays(mut self, arrays: Vec<Array>) -> Self {
-        self.arrays = arrays;
-        self
     }
 
     /// Looks at everything once.
@@ -151,18 +141,35 @@ impl Prober {
         let keys = tree::keys(&found, &self.host);
         survey.units = tree::units(&found, &keys, &self.host);
         survey.take(&found, &keys);
-        for array in &mut self.arrays {
-            let apparatus = array.measure(self.patience);
-            let keys = tree::keys(&apparatus.found, &self.host);
-            survey.units.push(tree::apparatus(&apparatus, &keys, &self.host));
-            survey.take(&apparatus.found, &keys);
-        }
         survey.absences.sort();
         Ok(survey)
     }
 }
 
 impl Survey {
+    /// What an apparatus told: one unit. Components without an identity are named after its address.
+    pub fn of_apparatus(apparatus: &Apparatus) -> Self {
+        let host = Host {
+            fingerprint: tree::fingerprint(&apparatus.name),
+            identity: Vec::new(),
+            placement: Placement::Host,
+            peripheral: UnitKind::Array,
+        };
+        let keys = tree::keys(&apparatus.found, &host);
+        let mut survey = Self { units: vec![tree::apparatus(apparatus, &keys, &host)], ..Self::default() };
+        survey.take(&apparatus.found, &keys);
+        survey
+    }
+
+    /// Takes over what another look saw.
+    pub fn join(&mut self, other: Self) {
+        self.units.extend(other.units);
+        self.measured.extend(other.measured);
+        self.absences.extend(other.absences);
+        self.absences.sort();
+        self.remarks.extend(other.remarks);
+    }
+
     fn take(&mut self, found: &[Found], keys: &[ComponentKey]) {
         for (component, key) in found.iter().zip(keys) {
             self.absences.extend(component.findings.absences(key));
