@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, clap::Subcommand)]
 enum Commands {
-    /// Write what the hub has not acknowledged into a signed file; the hub takes it with: headroom node import-bundle
+    /// Write what the hub has not acknowledged into a signed file
     Export {
         /// Where to; it must not exist yet
         #[arg(value_name = "FILE")]
@@ -99,11 +99,7 @@ fn export(settings: &Settings, file: &Path, all: bool, as_json: bool) -> anyhow:
     if as_json {
         return print_json(&bundled);
     }
-    println!(
-        "{} holds {} samples; the hub takes it with: headroom node import-bundle {0}",
-        file.display(),
-        bundled.samples
-    );
+    println!("{} holds {} samples, signed by this node", file.display(), bundled.samples);
     Ok(())
 }
 

@@ -128,8 +128,8 @@ fn write_request(settings: &Settings, node: Uuid, file: &Path) -> anyhow::Result
     pending.keep(&settings.data_dir)?;
     std::fs::write(file, serde_json::to_vec_pretty(&request)?)
         .with_context(|| Failure::CannotCreate(format!("cannot write {}", file.display())))?;
-    eprintln!("{} holds no secret. The hub's operator runs: headroom node sign {0}", file.display());
-    eprintln!("and what that prints comes back with: headroom-node enrol --grant FILE");
+    eprintln!("{} holds no secret. It is for the hub's operator;", file.display());
+    eprintln!("the grant that comes back is taken with: headroom-node enrol --grant FILE");
     Ok(())
 }
 
