@@ -18,7 +18,7 @@ pub fn load(hub: &Hub) {
 const FLEET: &str = "
 insert into fleet.territories (name) values ('North');
 insert into fleet.customers (reference, name, territory_id, contact_name, contact_email, approval_days)
-    select 'C-' || name, initcap(name), territory_id, initcap(name) || ' Buyer', name || '@customer.example', days
+    select 'C-' || c.name, initcap(c.name), territory_id, initcap(c.name) || ' Buyer', c.name || '@customer.example', days
       from fleet.territories, (values ('willing', 5), ('slow', 35), ('private', 5)) as c (name, days);
 insert into fleet.consents (customer_id, purpose, granted)
     select customer_id, purpose, true from fleet.customers, unnest(array['support', 'advice', 'sales']) as purpose

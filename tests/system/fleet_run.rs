@@ -102,7 +102,7 @@ fn what_has_not_changed_is_carried_over_and_what_has_is_forecast() {
         "with k as (update fleet.components k set status_until = now() from fleet.units u
                      where u.unit_id = k.unit_id and u.name = 'filling' returning k.component_id)
          insert into fleet.status (component_id, at, capacity_bytes, used_bytes, used_source)
-         select component_id, now(), 28000000000000, 18500000000000, 'zfs' from k",
+         select component_id, now() - interval '5 seconds', 28000000000000, 18500000000000, 'zfs' from k",
     );
     let earlier = hub.psql("select max(e.p50) from fleet.units u cross join lateral fleet.exhaustion(u.unit_id) e where u.name = 'filling'");
     forecast(&hub, &["--changed"]);

@@ -445,7 +445,7 @@ pub(crate) async fn lines(client: &impl GenericClient, id: i64) -> Result<Vec<Li
             "select i.unit_id, u.name, u.serial, u.site, i.resource, i.action, d.sku, d.name, i.quantity, i.price, f.p10, f.p50
                from fleet.offer_items i
                join fleet.units u using (unit_id)
-               join fleet.products d using (product_id)
+               join fleet.products d on d.product_id = i.product_id
                left join lateral (
                     select f.p10, f.p50 from fleet.components k
                       join fleet.forecast_runs r on r.is_current

@@ -35,7 +35,7 @@ pub(crate) async fn act(
         Ok(to) => to,
         Err(Refused { state, .. }) => {
             return Ok(Acted::Refused(format!(
-                "Offer {offer_id} is {state}: it cannot be {} any more.",
+                "Offer {offer_id} is {state}: it cannot be {}.",
                 done(event)
             )));
         }
