@@ -46,6 +46,8 @@ export async function open(browser, name, options = {}) {
 }
 
 export async function signIn(page, name, secret = password) {
+  // A machine that builds at the same time is slow: what waits for a page has patience, what measures has none.
+  page.setDefaultTimeout(90_000);
   await page.goto(`${origin}/sign-in`);
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Password").fill(secret);

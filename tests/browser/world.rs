@@ -52,8 +52,11 @@ impl World {
         let migrated = command("migrate").output().expect("the hub's program runs");
         assert!(migrated.status.success(), "migrate: {}", String::from_utf8_lossy(&migrated.stderr));
         cluster.psql("fleet", "alter role headroom_service login");
-        let world = include_str!("world.sql");
-        cluster.psql("fleet", &format!("\\set node_address '127.0.0.1:{node}'\nbegin;\n{world}\ncommit;\n"));
+        let world = fs::read_to_string(built::checkout().join("tests/browser/world.sql")).expect("the world");
+        cluster.psql(
+            "fleet",
+            &format!("\\set node_address '127.0.0.1:{node}'\nbegin;\n{world}\ncommit;\nanalyze;\n"),
+        );
 
         let log = folder.join("hub.log");
         let output = File::create(&log).expect("the folder takes files");

@@ -43,7 +43,7 @@ SELECT ('00000000-0000-4000-8000-00000000000' || row_number() OVER (ORDER BY ref
 -- Units: of A six, of B two, of C one, and one that nobody has bought.
 INSERT INTO fleet.units (kind, name, model, serial, customer_id, product_id, node_id, node_key, life, sold_on, site, bays_free)
 SELECT v.kind, pg_temp.canary(v.name), pg_temp.canary('M1'), pg_temp.canary('S-' || v.name), c.customer_id,
-       (SELECT product_id FROM fleet.products WHERE sku = 'U-1'), n.node_id, 'unit-' || v.name, v.life,
+       (SELECT product_id FROM fleet.products WHERE sku = 'U-1'), n.node_id, CASE WHEN n.node_id IS NOT NULL THEN 'unit-' || v.name END, v.life,
        CASE WHEN c.customer_id IS NOT NULL THEN current_date - 700 END, pg_temp.canary('Site'), 3
   FROM (VALUES ('A-dated', 'array', 'CA', 'matched'), ('A-soon', 'array', 'CA', 'matched'),
                ('A-full', 'nas', 'CA', 'matched'), ('A-beyond', 'server_storage', 'CA', 'matched'),
@@ -123,9 +123,11 @@ SELECT c.customer_id, s.state, c.contact_name, c.contact_email, current_date + 3
                ('CA', 'withdrawn'), ('CB', 'drafted')) AS s (reference, state) USING (reference)
  ORDER BY c.reference, s.state;
 INSERT INTO fleet.offer_items (offer_id, unit_id, resource, product_id, action, quantity, price)
-SELECT o.offer_id, u.unit_id, 'capacity', d.product_id, 'expansion', 2, 2401
+SELECT o.offer_id, u.unit_id, CASE o.state WHEN 'accepted' THEN 'load' WHEN 'declined' THEN 'endurance' WHEN 'expired' THEN 'inodes'
+            WHEN 'withdrawn' THEN 'thin_metadata' ELSE 'capacity' END, d.product_id, 'expansion', 2, 2401
   FROM fleet.offers o JOIN fleet.customers c USING (customer_id)
-  JOIN fleet.units u ON u.name LIKE right(c.reference, 1) || '-dated %' JOIN fleet.products d ON d.sku = 'EXP-8';
+  JOIN fleet.units u ON u.name LIKE CASE o.state WHEN 'approved' THEN 'A-soon' WHEN 'sent' THEN 'A-beyond' ELSE right(c.reference, 1) || '-dated' END || ' %'
+  JOIN fleet.products d ON d.sku = 'EXP-8';
 INSERT INTO fleet.offer_events (offer_id, from_state, to_state, who, note)
 SELECT offer_id, NULL, CASE WHEN state IN ('accepted', 'declined', 'expired') THEN 'sent' ELSE state END,
        pg_temp.canary('seed'), pg_temp.canary('note') FROM fleet.offers;

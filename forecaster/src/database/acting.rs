@@ -13,9 +13,11 @@ pub(crate) async fn changing(client: &mut Client, person_id: i64) -> Result<Tran
     as_person(client.build_transaction().start().await?, person_id).await
 }
 
-/// The setting ends with the transaction.
+/// The settings end with the transaction. A page's questions are short: compiling their expressions takes longer.
 async fn as_person(transaction: Transaction<'_>, person_id: i64) -> Result<Transaction<'_>, Error> {
     let who = person_id.to_string();
-    transaction.execute("select set_config('fleet.person', $1, true)", &[&who]).await?;
+    transaction
+        .execute("select set_config('fleet.person', $1, true), set_config('jit', 'off', true)", &[&who])
+        .await?;
     Ok(transaction)
 }
