@@ -25,6 +25,8 @@ pub(super) struct Futures {
     gaps: usize,
     /// Days, rising inside one gap and stratum; [`NEVER`] for paths that do not arrive.
     days: Vec<u16>,
+    /// The same with all strata of a gap together, rising.
+    pooled: Vec<u16>,
     /// Values gained at the end of every 30 days, one row of [`GAIN_POINTS`] for each path; empty unless kept.
     gains: Vec<f64>,
 }
@@ -37,13 +39,9 @@ impl Futures {
     }
 
     /// Days of first passage of all strata over one gap, rising.
-    pub(super) fn pooled_days(&self, gap: usize) -> Vec<u16> {
-        let mut all = Vec::with_capacity(PATHS * WINDOWS_DAYS.len());
-        for stratum in 0..WINDOWS_DAYS.len() {
-            all.extend_from_slice(self.days(gap, stratum));
-        }
-        all.sort_unstable();
-        all
+    pub(super) fn pooled_days(&self, gap: usize) -> &[u16] {
+        let paths = PATHS * WINDOWS_DAYS.len();
+        &self.pooled[gap * paths..][..paths]
     }
 
     /// The gains of all paths at a multiple of 30 days (from 1), rising; empty unless kept.
@@ -62,6 +60,7 @@ pub(super) fn simulate(daily: &[f64], gaps: &[f64], keep_gains: bool) -> Futures
     let mut futures = Futures {
         gaps: gaps.len(),
         days: vec![NEVER; WINDOWS_DAYS.len() * gaps.len() * PATHS],
+        pooled: Vec::with_capacity(WINDOWS_DAYS.len() * gaps.len() * PATHS),
         gains: Vec::with_capacity(if keep_gains { WINDOWS_DAYS.len() * PATHS * GAIN_POINTS } else { 0 }),
     };
     let increments = daily.len() - 1;
@@ -86,6 +85,15 @@ pub(super) fn simulate(daily: &[f64], gaps: &[f64], keep_gains: bool) -> Futures
     }
     for one in futures.days.chunks_exact_mut(PATHS) {
         one.sort_unstable();
+    }
+    for gap in 0..gaps.len() {
+        let from = futures.pooled.len();
+        for stratum in 0..WINDOWS_DAYS.len() {
+            let place = (stratum * gaps.len() + gap) * PATHS;
+            futures.pooled.extend_from_slice(&futures.days[place..place + PATHS]);
+        }
+        // The stable sort merges runs that are sorted already.
+        futures.pooled[from..].sort();
     }
     futures
 }

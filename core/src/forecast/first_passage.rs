@@ -51,7 +51,7 @@ pub(super) fn of_gaps(
         .iter()
         .enumerate()
         .map(|(gap, evidence)| {
-            let quantiles = regular::lean(network::ln_days(evidence), &futures.pooled_days(gap));
+            let quantiles = regular::lean(network::ln_days(evidence), futures.pooled_days(gap));
             FirstPassage::calibrated(quantiles, horizon_days, prior)
         })
         .collect()

@@ -3,11 +3,15 @@
 //! Exhaustion is a first passage: the first time that the value reaches its limit. The same input gives the same
 //! output on any machine: no clock, no hidden randomness, transcendental functions from `libm`.
 
+mod accuracy;
 mod answer;
+mod backtest;
 mod bootstrap;
+mod endurance;
 mod evidence;
 mod fan;
 mod first_passage;
+mod follow;
 mod history;
 mod load;
 mod model;
@@ -19,18 +23,24 @@ mod question;
 mod random;
 mod regular;
 mod replay;
+mod seasonal;
 mod shape;
 mod state;
 #[cfg(test)]
 mod tests;
 mod why;
 
+pub use accuracy::{Accuracy, HorizonError};
 pub use answer::{Factor, FanPoint, Forecast, Passage, PassagePoint};
+pub use backtest::{BacktestCase, backtest};
+pub use endurance::{EnduranceFigures, EnduranceUsed, endurance_used};
 pub use evidence::{EVIDENCE, capacity_evidence};
 pub use first_passage::{FirstPassage, first_passages};
+pub use follow::follow;
 pub use history::HISTORY_DAYS_MAX;
 pub use model::forecast;
 pub use pooled::Pooled;
 pub use prior::Prior;
 pub use question::{Observation, Question};
+pub use seasonal::hourly_forecast;
 pub use state::{Reason, State};

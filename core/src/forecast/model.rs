@@ -69,6 +69,14 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
         let sentence = format!("The last value is {age_days} days old.");
         return with_state(answer, State::Stale, "last_value_old", sentence);
     }
+    if shape::weekly_swing(&history.daily).is_some() {
+        // What swings every week runs out at the top of a swing, and blocks of days cut anywhere would not close.
+        let highs = shape::highs_of_weeks(&history.daily);
+        if highs.last().is_some_and(|high| *high < limit) {
+            history.daily = highs;
+        }
+    }
+    let last = history.daily.last().copied().unwrap_or(last);
     let pooled = prior.pooled.as_ref().filter(|pooled| pooled.is_usable());
     let days = history.daily.len() - 1;
     let stands_alone = days >= usize::from(prior.days_min) && history.observed_days >= 3;
@@ -188,8 +196,10 @@ impl Outlook<'_> {
             if p10.is_some() {
                 let sentence = match (p50, borrowed) {
                     (_, true) => "Its own history is short: the date rests on units alike.".to_owned(),
-                    (Some(_), _) => format!("It grows by {} a day.", quantities.print_change(trend)),
-                    (None, _) => format!(
+                    (Some(_), _) if trend > 0.0 => {
+                        format!("It grows by {} a day.", quantities.print_change(trend))
+                    }
+                    _ => format!(
                         "It may reach the limit inside {horizon_days} days with a probability of {:.0} %.",
                         within * 100.0
                     ),
@@ -216,7 +226,7 @@ pub(super) fn with_state(mut answer: Forecast, state: State, code: &str, sentenc
 }
 
 /// Days of the grid: dense at first, since the next weeks matter most; the last is the horizon.
-fn grid_days(horizon_days: u16) -> Vec<u16> {
+pub(super) fn grid_days(horizon_days: u16) -> Vec<u16> {
     let points = f64::from(GRID_POINTS);
     let mut days: Vec<u16> = (1..=GRID_POINTS)
         .map(|i| {

@@ -24,7 +24,7 @@ pub struct Pooled {
 /// Days of history from which a unit stands on its own.
 const OWN_DAYS: f64 = 90.0;
 /// Standard normal quantiles at [`LEVELS`], early dates from fast growth.
-const NORMAL: [f64; 7] =
+pub(super) const NORMAL: [f64; 7] =
     [1.644_853_627, 1.281_551_566, 0.674_489_750, 0.0, -0.674_489_750, -1.281_551_566, -1.644_853_627];
 /// A time that no horizon reaches, days.
 const NEVER_DAYS: f64 = 1e5;
@@ -74,12 +74,16 @@ impl Pooled {
             libm::log(crossing(mean + z * spread, z * self.day_spread, gap))
         });
         debug_assert_eq!(LEVELS.len(), NORMAL.len());
-        FirstPassage::calibrated(sorted(ln_days), horizon_days, prior)
+        FirstPassage::calibrated(rising(ln_days), horizon_days, prior)
     }
 }
 
 /// Days t at which `growth` · t + `spread` · √t first equals `gap`.
-fn crossing(growth: f64, spread: f64, gap: f64) -> f64 {
+pub(super) fn crossing(growth: f64, spread: f64, gap: f64) -> f64 {
+    if spread == 0.0 && growth > 0.0 {
+        let days = gap / growth;
+        return if days.is_finite() { days.clamp(1.0, NEVER_DAYS) } else { NEVER_DAYS };
+    }
     let discriminant = spread * spread + 4.0 * growth * gap;
     let root = if growth > 0.0 || (growth == 0.0 && spread > 0.0) || (discriminant >= 0.0 && spread > 0.0) {
         // The form that does not cancel: 2c / (b + √(b² + 4ac)).
@@ -92,7 +96,8 @@ fn crossing(growth: f64, spread: f64, gap: f64) -> f64 {
     if days.is_finite() { days.clamp(1.0, NEVER_DAYS) } else { NEVER_DAYS }
 }
 
-fn sorted(mut values: [f64; 7]) -> [f64; 7] {
+/// Sorted and told apart.
+pub(super) fn rising(mut values: [f64; 7]) -> [f64; 7] {
     values.sort_unstable_by(f64::total_cmp);
     // Equal ends of a band are told apart, so that the distribution has a level for each day.
     for i in 1..values.len() {

@@ -57,6 +57,34 @@ pub(super) fn jumps(daily: &[f64], most: usize) -> Vec<Jump> {
     found
 }
 
+/// How far the value swings within a week, the same way every week; `None` where the days of the week explain less than
+/// half of the squared changes of the last eight weeks.
+pub(super) fn weekly_swing(daily: &[f64]) -> Option<f64> {
+    const WEEKS: usize = 8;
+    let recent = daily.len().checked_sub(7 * WEEKS + 1).map(|from| &daily[from..])?;
+    let changes: Vec<f64> = recent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mean = changes.iter().sum::<f64>() / changes.len() as f64;
+    let by_day: Vec<f64> =
+        (0..7).map(|day| changes.iter().skip(day).step_by(7).sum::<f64>() / WEEKS as f64 - mean).collect();
+    let explained = by_day.iter().map(|v| v * v).sum::<f64>() * WEEKS as f64;
+    let all: f64 = changes.iter().map(|c| (c - mean) * (c - mean)).sum();
+    let (mut level, mut low, mut high) = (0.0, 0.0_f64, 0.0_f64);
+    for change in by_day {
+        level += change;
+        (low, high) = (low.min(level), high.max(level));
+    }
+    let swing = high - low;
+    (explained > 0.5 * all && swing.is_finite() && swing > 1e-3 * recent[recent.len() - 1].abs())
+        .then_some(swing)
+}
+
+/// The highest value of each day and the six before it.
+pub(super) fn highs_of_weeks(daily: &[f64]) -> Vec<f64> {
+    (0..daily.len())
+        .map(|day| daily[day.saturating_sub(6)..=day].iter().copied().fold(f64::NEG_INFINITY, f64::max))
+        .collect()
+}
+
 /// Replaces a value that can only rise, and is reported in coarse steps, by the line through the days on which it rose.
 /// A decrease is not believed.
 pub(super) fn make_monotone(daily: &mut [f64]) {

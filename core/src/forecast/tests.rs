@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Forecast, Observation, Prior, Question, State, forecast};
+use super::{
+    Accuracy, BacktestCase, Forecast, Observation, Pooled, Prior, Question, State, backtest, first_passages,
+    follow, forecast,
+};
 use crate::unit::Resource;
 
 const DAY: i64 = 86_400;
@@ -36,7 +39,7 @@ fn days_until(forecast: &Forecast, at: Option<Timestamp>) -> f64 {
 fn a_steady_growth_is_dated_on_the_day() {
     let answer = ask(&series((0..400).map(|n| 1e12 + 1e9 * f64::from(n))), 1.399e12 + 100.0 * 1e9);
     assert_eq!(answer.state, State::Dated);
-    assert!((days_until(&answer, answer.p50) - 100.0).abs() <= 1.0, "{answer:?}");
+    assert!((days_until(&answer, answer.p50) - 100.0).abs() <= 2.0, "{:?}", answer.p50);
 }
 
 #[test]
@@ -50,6 +53,7 @@ fn growth_that_stopped_has_no_date() {
 fn a_weekly_saw_tooth_that_does_not_grow_has_no_near_date() {
     let answer = ask(&series((0..400).map(|n| 5e11 + 1e10 * f64::from(n % 7))), 1e12);
     assert_ne!(answer.state, State::Dated, "{:?}", answer.reason);
+    assert!(answer.why.iter().any(|factor| factor.kind == "season"), "{:?}", answer.why);
 }
 
 #[test]
@@ -101,6 +105,219 @@ fn nothing_after_the_moment_of_asking_is_used() {
     );
 }
 
+fn growing(n: i32) -> f64 {
+    // A little up and down each week, so that the past is not one straight line.
+    1e12 + 1e9 * f64::from(n) + 2e9 * f64::from(n * 7 % 5)
+}
+
+fn with_limits(values: impl Iterator<Item = f64>, limit: impl Fn(i64) -> f64) -> Vec<Observation> {
+    values.zip(0..).map(|(used, n)| Observation { at: day(n), used, limit: Some(limit(n)) }).collect()
+}
+
+fn kinds(answer: &Forecast) -> Vec<&str> {
+    answer.why.iter().map(|factor| factor.kind.as_str()).collect()
+}
+
+/// Expected: the same growth takes about twice as long to fill twice the room, and the expansion is named.
+#[test]
+fn capacity_doubled_moves_the_date_out_and_is_named() {
+    let observations = with_limits((0..400).map(growing), |n| if n < 390 { 1.6e12 } else { 3.2e12 });
+    let question = Question {
+        resource: Resource::Capacity,
+        observations: &observations,
+        limit: None,
+        as_of: day(399),
+        horizon_days: 1_096,
+    };
+    let after = forecast(&question, &Prior::builtin());
+    let before = ask(&observations, 1.6e12);
+    assert!(kinds(&after).contains(&"expansion"), "{:?}", after.why);
+    assert_eq!(after.limit, Some(3.2e12));
+    let early = days_until(&before, before.p50);
+    assert!((150.0..260.0).contains(&early), "200 days of room: {early}");
+    assert!(after.p50.is_none_or(|at| at > before.p50.unwrap()));
+}
+
+/// Expected: half is gone, so at the old pace it takes far longer than before; the clean-up is named.
+#[test]
+fn a_clean_up_of_half_moves_the_date_out_and_is_named() {
+    let observations = series((0..400).map(|n| growing(n) * if n < 395 { 1.0 } else { 0.5 }));
+    let answer = ask(&observations, 1.5e12);
+    let before = ask(&observations[..395], 1.5e12);
+    assert!(kinds(&answer).contains(&"clean_up"), "{:?}", answer.why);
+    assert!(answer.p50.is_none_or(|at| at > before.p50.unwrap()), "{answer:?}");
+}
+
+/// Expected: what stood still for a year and has grown for four months will fill its room, sooner than the year's mean
+/// says, and not before the new pace does.
+#[test]
+fn growth_that_began_is_dated_between_the_new_pace_and_the_mean() {
+    let answer = ask(&series((0..500).map(|n| growing((n - 380).max(0)))), growing(120) + 1e11);
+    assert_eq!(answer.state, State::Dated);
+    let days = days_until(&answer, answer.p50);
+    assert!((80.0..310.0).contains(&days), "the new pace takes 100 days, the year's mean 300: {days}");
+}
+
+/// Expected: a log that is rotated every week at the same size never fills twice its room.
+#[test]
+fn log_rotation_has_no_near_date() {
+    let answer = ask(&series((0..400).map(|n| 1e10 + 1e9 * f64::from(n % 7))), 4e10);
+    assert_eq!((answer.p10, answer.p50), (None, None), "{:?}", answer.reason);
+}
+
+#[test]
+fn a_unit_with_days_of_history_borrows_from_units_alike_and_says_so() {
+    let observations = series((0..6).map(|n| 5e11 + 1e9 * f64::from(n)));
+    assert_eq!(ask(&observations, 1e12).state, State::TooShort);
+    let pooled = Pooled {
+        group: "model X".to_owned(),
+        units: 23,
+        growth_mean: 1e-3,
+        growth_spread: 3e-4,
+        day_spread: 1e-3,
+    };
+    let question = Question {
+        resource: Resource::Capacity,
+        observations: &observations,
+        limit: Some(1e12),
+        as_of: day(5),
+        horizon_days: 1_096,
+    };
+    let answer = forecast(&question, &Prior { pooled: Some(pooled), ..Prior::builtin() });
+    assert_eq!(answer.state, State::Dated, "{:?}", answer.reason);
+    assert_eq!(answer.reason.code, "grows_as_units_alike");
+    assert_eq!(answer.why[0].kind, "prior");
+    let days = days_until(&answer, answer.p50);
+    assert!((350.0..650.0).contains(&days), "about 500 days at the group's pace: {days}");
+}
+
+#[test]
+fn busy_hours_that_grow_are_dated_and_the_busiest_hour_is_named() {
+    // A day's rhythm between 10 and 40 %, growing by 0.1 percentage points a day.
+    let observations: Vec<Observation> = (0..24 * 120_i64)
+        .map(|hour| Observation {
+            at: Timestamp::from_second(1_700_000_000 / 86_400 * 86_400 + hour * 3_600).unwrap(),
+            used: 0.10
+                + if hour % 24 == 20 || hour % 24 == 21 { 0.30 } else { 0.0 }
+                + 0.001 * (hour / 24) as f64,
+            limit: None,
+        })
+        .collect();
+    let as_of = observations.last().unwrap().at;
+    let ask = |limit| {
+        let question = Question {
+            resource: Resource::Load,
+            observations: &observations,
+            limit,
+            as_of,
+            horizon_days: 1_096,
+        };
+        forecast(&question, &Prior::builtin())
+    };
+    let answer = ask(Some(0.62));
+    assert_eq!(answer.state, State::Dated, "{:?}", answer.reason);
+    let days = days_until(&answer, answer.p50);
+    assert!((70.0..130.0).contains(&days), "0.10 to go at 0.001 a day: {days}");
+    assert!(
+        answer.why.iter().any(|f| f.kind == "season" && f.sentence.contains("20:00")),
+        "{:?}",
+        answer.why
+    );
+    assert_eq!(ask(Some(0.3)).state, State::AlreadyExhausted);
+    assert_eq!(ask(None).limit, Some(1.0), "a ratio runs into all of it");
+}
+
+#[test]
+fn past_forecasts_see_nothing_later_and_are_judged_as_the_scorer_does() {
+    let observations = series((0..500).map(growing));
+    let question = |until: i64| Question {
+        resource: Resource::Capacity,
+        observations: &observations,
+        limit: Some(2e12),
+        as_of: day(until),
+        horizon_days: 365,
+    };
+    let whole = backtest(&question(499), &Prior::builtin());
+    assert!(whole.len() >= 40, "{}", whole.len());
+    // Asked 120 days earlier, the same origins give the same forecasts; only the truth is known for less long.
+    let earlier = backtest(&question(379), &Prior::builtin());
+    let mut compared = 0;
+    for case in &earlier {
+        if let Some(same) = whole.iter().find(|c| c.origin == case.origin && c.limit == case.limit) {
+            let known = |days: Option<f64>| days.filter(|d| *d <= case.judged_days());
+            assert_eq!(case.p50_days, known(same.p50_days));
+            assert_eq!(case.true_days, known(same.true_days));
+            compared += 1;
+        }
+    }
+    assert!(compared > 10, "{compared}");
+    let accuracy = Accuracy::of(&whole).unwrap();
+    assert!((accuracy.coverage + accuracy.early + accuracy.late - 1.0).abs() < 1e-9);
+    assert!(accuracy.log_pinball < 0.3, "a steady growth is easy: {accuracy:?}");
+}
+
+#[test]
+fn bands_that_missed_are_widened_and_a_few_cases_move_little() {
+    let case = |truth: f64| BacktestCase {
+        origin: day(0),
+        limit: 1.0,
+        judged_until: day(365),
+        p10_days: Some(90.0),
+        p50_days: Some(100.0),
+        p90_days: Some(111.0),
+        true_days: Some(truth),
+        drift_days: None,
+    };
+    let missed: Vec<BacktestCase> = (0..2_000).map(|i| case(if i % 2 == 0 { 75.0 } else { 100.5 })).collect();
+    let prior = Prior::builtin();
+    let wider = prior.recalibrated(&missed, "b".to_owned());
+    assert!(wider.spread_early > 1.6 * prior.spread_early, "{wider:?}");
+    assert!(wider.spread_late < prior.spread_late);
+    let hardly = prior.recalibrated(&missed[..4], "c".to_owned());
+    assert!((hardly.spread_early / prior.spread_early - 1.0).abs() < 0.02, "{hardly:?}");
+}
+
+#[test]
+fn a_date_that_moved_by_little_stays_and_one_that_moved_by_much_is_said() {
+    let observations = series((0..401).map(growing));
+    let old = ask(&observations[..400], 1.6e12);
+    let new = ask(&observations, 1.6e12);
+    let held = follow(&old, new.clone());
+    assert_eq!((held.p10, held.p50, held.p90), (old.p10, old.p50, old.p90));
+    let mut jumped = series((0..401).map(growing));
+    jumped[400].used += 1e11;
+    let moved = follow(&old, ask(&jumped, 1.6e12));
+    assert_ne!(moved.p50, old.p50);
+    assert!(moved.why[0].sentence.contains("earlier since the last forecast"), "{:?}", moved.why);
+    assert_eq!(follow(&new, old.clone()), old, "an older answer does not follow");
+}
+
+#[test]
+fn the_answer_to_one_limit_does_not_depend_on_the_others_and_is_the_same_everywhere() {
+    let daily: Vec<f64> = (0..400).map(growing).collect();
+    let prior = Prior::builtin();
+    let one = first_passages(&daily, &[1.6e12], 1_096, &prior);
+    let many = first_passages(&daily, &[3e12, 1.6e12, 1e11, f64::NAN, 1.5e12], 1_096, &prior);
+    assert_eq!(one[0], many[1]);
+    assert_eq!(many[2].quantile(0.5), Some(0.0), "reached already");
+    assert_eq!(many[3].quantile(0.5), None, "no number is never reached");
+    let answer = ask(&series(daily), 1.6e12);
+    let days = one[0].quantile(0.5).unwrap();
+    assert!((days_until(&answer, answer.p50) - days).abs() < 1e-4);
+}
+
+#[test]
+fn a_million_points_are_answered_from_their_days() {
+    let observations: Vec<Observation> = (0..1_000_000_i64)
+        .map(|n| Observation {
+            at: Timestamp::from_second(1_700_000_000 + n * 60).unwrap(),
+            used: 1e12 + 1e6 * n as f64,
+            limit: None,
+        })
+        .collect();
+    assert_eq!(ask(&observations, 2.2e12).state, State::Dated);
+}
+
 fn any_value() -> impl Strategy<Value = f64> {
     prop_oneof![
         6 => 0.0..1e15_f64,
@@ -126,7 +343,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
     fn any_input_gives_a_state_and_only_dated_has_ordered_dates(

@@ -9,6 +9,8 @@ use super::{
     shape,
 };
 
+/// A fall to less than this share of the value before is a new beginning, not a clean-up.
+const RESET_SHARE: f64 = 0.05;
 /// Runs of days without a value that are worth a sentence.
 const GAP_DAYS: usize = 3;
 
@@ -40,7 +42,9 @@ pub(super) fn factors(history: &History, quantities: &Quantities) -> Vec<Factor>
     }
     for jump in shape::jumps(&history.daily, 3) {
         let at = day_time(history, jump.day);
+        let before = history.daily[jump.day - 1];
         let (kind, what) = match (jump.passing, jump.amount > 0.0) {
+            (false, false) if history.daily[jump.day] < RESET_SHARE * before => ("reset", "It began anew:"),
             (true, _) => ("burst", "It jumped for less than a week by"),
             (false, true) => ("step", "It stepped up by"),
             (false, false) => ("clean_up", "Space was freed:"),
@@ -54,6 +58,14 @@ pub(super) fn factors(history: &History, quantities: &Quantities) -> Vec<Factor>
                 quantities.print_change(jump.amount),
                 at.strftime("%Y-%m-%d")
             ),
+        });
+    }
+    if let Some(swing) = shape::weekly_swing(&history.daily) {
+        factors.push(Factor {
+            kind: "season".to_owned(),
+            at: None,
+            amount: Some(swing),
+            sentence: format!("It repeats every week, by {} up and down.", quantities.print(swing)),
         });
     }
     if history.longest_gap_days >= GAP_DAYS {

@@ -5,10 +5,12 @@
 //! | [`series`] | daily series from a CSV of changes |
 //! | [`cases`] | the questions: series, origin, capacity |
 //! | [`predict`] | questions to answers, over threads |
+//! | [`m4`] | the load model on series of the M4 competition |
 //! | [`cpu`] | CPU time of a thread |
 
 pub(crate) mod cases;
 pub(crate) mod cpu;
+pub(crate) mod m4;
 pub(crate) mod predict;
 pub(crate) mod series;
 

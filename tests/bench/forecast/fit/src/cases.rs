@@ -1,6 +1,11 @@
 //! Training cases: many origins and capacities of every public series, and of random pools of them.
 
-use std::{collections::BTreeMap, fs::File, io::{BufWriter, Write}, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufWriter, Write},
+    path::Path,
+};
 
 use headroom_core::forecast::{EVIDENCE, capacity_evidence as evidence};
 
@@ -38,7 +43,9 @@ impl Random {
 
 /// FNV-1a, so that a repository stays in its fold.
 pub fn fold_of(repository: &str) -> u64 {
-    let hash = repository.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let hash = repository
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     (hash ^ (hash >> 32)) % FOLDS
 }
 
@@ -72,11 +79,21 @@ pub fn reference(history: &[f64], gap: f64) -> [f64; 3] {
     let drift = (x[x.len() - 1] - x[0]) / (n - 1.0);
     let sigma = (x.windows(2).map(|p| (p[1] - p[0] - drift).powi(2)).sum::<f64>() / (n - 2.0)).sqrt();
     [1.2816, 0.0, -1.2816].map(|z| {
-        (1..=365).map(f64::from).find(|h| drift * h + z * sigma * (h * (1.0 + h / (n - 1.0))).sqrt() >= gap).unwrap_or(366.0)
+        (1..=365)
+            .map(f64::from)
+            .find(|h| drift * h + z * sigma * (h * (1.0 + h / (n - 1.0))).sqrt() >= gap)
+            .unwrap_or(366.0)
     })
 }
 
-fn cases_of(series: &Series, group: &str, fold: u64, stride: usize, random: &mut Random, out: &mut Vec<Case>) {
+fn cases_of(
+    series: &Series,
+    group: &str,
+    fold: u64,
+    stride: usize,
+    random: &mut Random,
+    out: &mut Vec<Case>,
+) {
     let n = series.daily.len();
     let mut origin = 14 + random.below(stride);
     while origin + 60 < n {
@@ -85,7 +102,8 @@ fn cases_of(series: &Series, group: &str, fold: u64, stride: usize, random: &mut
         let last = *history.last().unwrap();
         let year = history[history.len().saturating_sub(366)];
         let days = (history.len() - 1).min(365) as f64;
-        let rises: f64 = history[history.len().saturating_sub(366)..].windows(2).map(|p| (p[1] - p[0]).max(0.0)).sum();
+        let rises: f64 =
+            history[history.len().saturating_sub(366)..].windows(2).map(|p| (p[1] - p[0]).max(0.0)).sum();
         let mut wanted: Vec<(char, f64)> = Vec::new();
         for (low, high) in [(15.0, 42.0), (42.0, 118.0), (118.0, 328.0), (328.0, 900.0)] {
             let days_ahead = (random.between(f64::ln(low), f64::ln(high))).exp();
@@ -93,7 +111,10 @@ fn cases_of(series: &Series, group: &str, fold: u64, stride: usize, random: &mut
                 0..6 => (last - year) / days,
                 6 => rises / days,
                 7 => (last - history[history.len().saturating_sub(91)]) / days.min(90.0),
-                8 => (last - history[history.len().saturating_sub(731)]) / ((history.len() - 1) as f64).min(730.0),
+                8 => {
+                    (last - history[history.len().saturating_sub(731)])
+                        / ((history.len() - 1) as f64).min(730.0)
+                }
                 _ => last * 0.3 / 365.0,
             };
             wanted.push(('A', last + rate * days_ahead));
@@ -116,8 +137,14 @@ fn cases_of(series: &Series, group: &str, fold: u64, stride: usize, random: &mut
             for ((track, capacity), evidence) in wanted.iter().zip(evidence(history, &gaps)) {
                 let (truth, known) = passage(&series.daily, origin, *capacity);
                 out.push(Case {
-                    id: format!("{}@{}", series.name, origin), group: group.to_owned(), fold, track: *track, truth, known,
-                    reference: reference(history, capacity - last), evidence,
+                    id: format!("{}@{}", series.name, origin),
+                    group: group.to_owned(),
+                    fold,
+                    track: *track,
+                    truth,
+                    known,
+                    reference: reference(history, capacity - last),
+                    evidence,
                 });
             }
         }
@@ -172,9 +199,16 @@ pub fn training(fixtures: &Path, stride: usize, pools: usize) -> Vec<Case> {
         for i in 0..pools {
             let kind = ["tree", "store", "both"][i % 3];
             let small = i % 2 == 1;
-            let members: Vec<&Series> =
-                all.values().filter(|s| fold_of(s.repository()) == fold && (kind == "both" || s.kind() == kind)).collect();
-            if let Some(p) = pool(&members, small, format!("{}_{fold}_{i}", if small { "pair" } else { "pool" }), &mut random) {
+            let members: Vec<&Series> = all
+                .values()
+                .filter(|s| fold_of(s.repository()) == fold && (kind == "both" || s.kind() == kind))
+                .collect();
+            if let Some(p) = pool(
+                &members,
+                small,
+                format!("{}_{fold}_{i}", if small { "pair" } else { "pool" }),
+                &mut random,
+            ) {
                 cases_of(&p, &p.name, fold, stride * 2, &mut random, &mut out);
             }
         }
@@ -207,8 +241,13 @@ pub fn official(fixtures: &Path, which: &str) -> Vec<Case> {
         for ((capacity, track, truth, line), evidence) in wanted.into_iter().zip(evidence(history, &gaps)) {
             out.push(Case {
                 id: line.split(',').skip(1).take(3).collect::<Vec<_>>().join(","),
-                group: s.repository().to_owned(), fold: fold_of(s.repository()), track, truth, known: 365,
-                reference: reference(history, capacity - last), evidence,
+                group: s.repository().to_owned(),
+                fold: fold_of(s.repository()),
+                track,
+                truth,
+                known: 365,
+                reference: reference(history, capacity - last),
+                evidence,
             });
         }
     }
@@ -222,7 +261,12 @@ fn write(cases: &[Case], out: &Path, name: &str) {
     for c in cases {
         let id = if c.id.contains(',') { c.id.clone() } else { format!("{},,", c.id) };
         let truth = c.truth.map(|t| t.to_string()).unwrap_or_default();
-        writeln!(meta, "{id},{},{},{},{truth},{},{},{},{}", c.group, c.fold, c.track, c.known, c.reference[0], c.reference[1], c.reference[2]).unwrap();
+        writeln!(
+            meta,
+            "{id},{},{},{},{truth},{},{},{},{}",
+            c.group, c.fold, c.track, c.known, c.reference[0], c.reference[1], c.reference[2]
+        )
+        .unwrap();
         for e in c.evidence {
             data.write_all(&e.to_le_bytes()).unwrap();
         }

@@ -234,12 +234,19 @@ pub fn train(samples: &[Sample], recipe: &Recipe, seed: u64) -> Weights {
         }
         // Warm up over a tenth, then a cosine down to nothing.
         let share = step as f64 / steps as f64;
-        let rate = recipe.rate * if share < 0.1 { share / 0.1 } else { 0.5 * (1.0 + (std::f64::consts::PI * (share - 0.1) / 0.9).cos()) };
+        let rate = recipe.rate
+            * if share < 0.1 {
+                share / 0.1
+            } else {
+                0.5 * (1.0 + (std::f64::consts::PI * (share - 0.1) / 0.9).cos())
+            };
         let (b1, b2) = (0.9_f64, 0.999_f64);
-        let step_size = (rate * (1.0 - b2.powi(step as i32 + 1)).sqrt() / (1.0 - b1.powi(step as i32 + 1))) as f32;
+        let step_size =
+            (rate * (1.0 - b2.powi(step as i32 + 1)).sqrt() / (1.0 - b1.powi(step as i32 + 1))) as f32;
         let decay = (1.0 - rate * recipe.decay) as f32;
         let scale = 1.0 / recipe.batch as f32;
-        let parts = w.flat_mut().into_iter().zip(g.flat_mut()).zip(m.flat_mut().into_iter().zip(v.flat_mut()));
+        let parts =
+            w.flat_mut().into_iter().zip(g.flat_mut()).zip(m.flat_mut().into_iter().zip(v.flat_mut()));
         for ((w, g), (m, v)) in parts {
             for i in 0..w.len() {
                 let gradient = g[i] * scale;

@@ -51,9 +51,11 @@ pub fn read(path: &Path) -> BTreeMap<String, Series> {
         let mut fields = line.split(',');
         let (name, date, used) = (fields.next().unwrap(), fields.next().unwrap(), fields.next().unwrap());
         let (day, used): (i64, f64) = (day_number(date), used.parse().expect("a number"));
-        let series = all
-            .entry(name.to_owned())
-            .or_insert_with(|| Series { name: name.to_owned(), first_day: day, daily: Vec::new() });
+        let series = all.entry(name.to_owned()).or_insert_with(|| Series {
+            name: name.to_owned(),
+            first_day: day,
+            daily: Vec::new(),
+        });
         let index = (day - series.first_day) as usize;
         let before = series.daily.last().copied().unwrap_or(used);
         series.daily.resize(index, before);

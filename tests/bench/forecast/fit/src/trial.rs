@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use headroom_core::forecast::EVIDENCE;
 
-use crate::{network::{self, Recipe, Sample, Weights}};
+use crate::network::{self, Recipe, Sample, Weights};
 
 /// A case read back from the files that `cases` wrote.
 pub struct Known {
@@ -20,25 +20,32 @@ pub struct Known {
 pub fn read(dir: &Path, name: &str) -> Vec<Known> {
     let text = std::fs::read_to_string(dir.join(format!("{name}.csv"))).unwrap();
     let data = std::fs::read(dir.join(format!("{name}.f32"))).unwrap();
-    text.lines().skip(1).zip(data.chunks_exact(4 * EVIDENCE)).map(|(line, bytes)| {
-        let f: Vec<&str> = line.split(',').collect();
-        let mut x = [0.0; EVIDENCE];
-        for (v, b) in x.iter_mut().zip(bytes.chunks_exact(4)) {
-            *v = f32::from_le_bytes(b.try_into().unwrap());
-        }
-        Known {
-            series: f[0].split('@').next().unwrap().to_owned(),
-            fold: f[4].parse().unwrap(),
-            track: f[5].chars().next().unwrap(),
-            truth: f[6].parse().ok(),
-            known: f[7].parse().unwrap(),
-            reference: [f[8], f[9], f[10]].map(|v| v.parse().unwrap()),
-            x,
-        }
-    }).collect()
+    text.lines()
+        .skip(1)
+        .zip(data.chunks_exact(4 * EVIDENCE))
+        .map(|(line, bytes)| {
+            let f: Vec<&str> = line.split(',').collect();
+            let mut x = [0.0; EVIDENCE];
+            for (v, b) in x.iter_mut().zip(bytes.chunks_exact(4)) {
+                *v = f32::from_le_bytes(b.try_into().unwrap());
+            }
+            Known {
+                series: f[0].split('@').next().unwrap().to_owned(),
+                fold: f[4].parse().unwrap(),
+                track: f[5].chars().next().unwrap(),
+                truth: f[6].parse().ok(),
+                known: f[7].parse().unwrap(),
+                reference: [f[8], f[9], f[10]].map(|v| v.parse().unwrap()),
+                x,
+            }
+        })
+        .collect()
 }
 
-pub struct Scale { pub mean: [f32; EVIDENCE], pub factor: [f32; EVIDENCE] }
+pub struct Scale {
+    pub mean: [f32; EVIDENCE],
+    pub factor: [f32; EVIDENCE],
+}
 
 impl Scale {
     pub fn of(cases: &[&Known]) -> Self {
@@ -59,34 +66,64 @@ impl Scale {
 }
 
 #[derive(Clone, Debug)]
-pub struct Balance { pub pool: f64, pub b: f64, pub n: f64, pub horizon: f64, pub power: f64 }
+pub struct Balance {
+    pub pool: f64,
+    pub b: f64,
+    pub n: f64,
+    pub horizon: f64,
+    pub power: f64,
+}
 
 pub fn samples(cases: &[&Known], scale: &Scale, balance: &Balance) -> Vec<Sample> {
     let mut count: BTreeMap<&str, f64> = BTreeMap::new();
-    for c in cases { *count.entry(&c.series).or_default() += 1.0; }
+    for c in cases {
+        *count.entry(&c.series).or_default() += 1.0;
+    }
     let weight = |c: &Known| {
-        let pool = if c.series.starts_with("pool_") || c.series.starts_with("pair_") { balance.pool } else { 1.0 };
+        let pool =
+            if c.series.starts_with("pool_") || c.series.starts_with("pair_") { balance.pool } else { 1.0 };
         pool * count[c.series.as_str()].powf(-balance.power)
     };
     let mean = cases.iter().map(|c| weight(c)).sum::<f64>() / cases.len() as f64;
-    cases.iter().map(|c| {
-        let w = (weight(c) / mean) as f32;
-        let mut levels = [0.0; 7];
-        match c.track { 'A' => levels = [w; 7], 'B' => levels[3] = w * balance.b as f32, _ => levels[3] = w * balance.n as f32 }
-        let known = c.known.min(balance.horizon);
-        let y = c.truth.unwrap_or(f64::INFINITY).min(known).max(1.0);
-        Sample { x: scale.apply(&c.x), y: y.ln() as f32, known: known.ln() as f32, weight: levels }
-    }).collect()
+    cases
+        .iter()
+        .map(|c| {
+            let w = (weight(c) / mean) as f32;
+            let mut levels = [0.0; 7];
+            match c.track {
+                'A' => levels = [w; 7],
+                'B' => levels[3] = w * balance.b as f32,
+                _ => levels[3] = w * balance.n as f32,
+            }
+            let known = c.known.min(balance.horizon);
+            let y = c.truth.unwrap_or(f64::INFINITY).min(known).max(1.0);
+            Sample { x: scale.apply(&c.x), y: y.ln() as f32, known: known.ln() as f32, weight: levels }
+        })
+        .collect()
 }
 
 /// The scorer's figures.
 #[derive(Default, Debug)]
-pub struct Score { lpl: f64, medb: f64, bias: f64, hit15: f64, lo: f64, hi: f64, f1: f64, brier: f64, fa: [f64; 2] }
+pub struct Score {
+    lpl: f64,
+    medb: f64,
+    bias: f64,
+    hit15: f64,
+    lo: f64,
+    hi: f64,
+    f1: f64,
+    brier: f64,
+    fa: [f64; 2],
+}
 
 pub fn p90(q: &[f64; 7]) -> f64 {
     let x = 90f64.ln();
-    let mut levels = vec![0.0]; levels.extend(network::LEVELS.map(f64::from)); levels.push(1.0);
-    let mut at = vec![q[0] - 1.0]; at.extend(q); at.push(q[6] + 1.0);
+    let mut levels = vec![0.0];
+    levels.extend(network::LEVELS.map(f64::from));
+    levels.push(1.0);
+    let mut at = vec![q[0] - 1.0];
+    at.extend(q);
+    at.push(q[6] + 1.0);
     let k = at.partition_point(|v| *v <= x).clamp(1, at.len() - 1);
     let f = ((x - at[k - 1]) / (at[k] - at[k - 1]).max(1e-6)).clamp(0.0, 1.0);
     levels[k - 1] + f * (levels[k] - levels[k - 1])
@@ -100,7 +137,9 @@ pub fn score(cases: &[&Known], answers: &[([f64; 3], f64)]) -> Score {
     let mut bias = vec![];
     for (c, (q, p)) in cases.iter().zip(answers) {
         let t = c.truth.filter(|t| *t <= 365.0).unwrap_or(366.0);
-        if c.known < 365.0 && c.truth.is_none() { continue; }
+        if c.known < 365.0 && c.truth.is_none() {
+            continue;
+        }
         let d = q.map(day);
         match c.track {
             'A' => {
@@ -114,23 +153,60 @@ pub fn score(cases: &[&Known], answers: &[([f64; 3], f64)]) -> Score {
                 let y = f64::from(u8::from(t <= 90.0));
                 s.brier += (p - y).powi(2);
                 let said = f64::from(u8::from(*p >= 0.5));
-                confusion[0] += y * said; confusion[1] += said; confusion[2] += y;
+                confusion[0] += y * said;
+                confusion[1] += said;
+                confusion[2] += y;
             }
-            'B' => { b.push(((d[1] - t) / t).abs()); bias.push((d[1] - t) / t); }
-            _ => { n += 1.0; s.fa[0] += f64::from(u8::from(d[1] <= 90.0)); s.fa[1] += f64::from(u8::from(d[1] <= 180.0)); }
+            'B' => {
+                b.push(((d[1] - t) / t).abs());
+                bias.push((d[1] - t) / t);
+            }
+            _ => {
+                n += 1.0;
+                s.fa[0] += f64::from(u8::from(d[1] <= 90.0));
+                s.fa[1] += f64::from(u8::from(d[1] <= 180.0));
+            }
         }
     }
-    b.sort_by(f64::total_cmp); bias.sort_by(f64::total_cmp);
-    s.medb = b[b.len() / 2]; s.bias = bias[bias.len() / 2];
+    b.sort_by(f64::total_cmp);
+    bias.sort_by(f64::total_cmp);
+    s.medb = b[b.len() / 2];
+    s.bias = bias[bias.len() / 2];
     s.hit15 = b.partition_point(|e| *e <= 0.15) as f64 / b.len() as f64;
-    s.lpl /= a; s.lo /= a; s.hi /= a; s.brier /= a; s.f1 = 2.0 * confusion[0] / (confusion[1] + confusion[2]);
+    s.lpl /= a;
+    s.lo /= a;
+    s.hi /= a;
+    s.brier /= a;
+    s.f1 = 2.0 * confusion[0] / (confusion[1] + confusion[2]);
     s.fa = s.fa.map(|v| v / n);
     s
 }
 
 fn print(name: &str, s: &Score, r: Option<&Score>) {
-    print!("{name:10} LPL {:.4} medB {:.3} bias {:+.3} hit15 {:.3} lo {:.3} hi {:.3} cov {:.3} F1 {:.3} brier {:.4} FA {:.3} {:.3}", s.lpl, s.medb, s.bias, s.hit15, s.lo, s.hi, 1.0 - s.lo - s.hi, s.f1, s.brier, s.fa[0], s.fa[1]);
-    if let Some(r) = r { print!(" | LPL {:.3} medB {:.3} hit {:.2} FA {:.2} {:.2}", s.lpl / r.lpl, s.medb / r.medb, s.hit15 / r.hit15, s.fa[0] / r.fa[0], s.fa[1] / r.fa[1]); }
+    print!(
+        "{name:10} LPL {:.4} medB {:.3} bias {:+.3} hit15 {:.3} lo {:.3} hi {:.3} cov {:.3} F1 {:.3} brier {:.4} FA {:.3} {:.3}",
+        s.lpl,
+        s.medb,
+        s.bias,
+        s.hit15,
+        s.lo,
+        s.hi,
+        1.0 - s.lo - s.hi,
+        s.f1,
+        s.brier,
+        s.fa[0],
+        s.fa[1]
+    );
+    if let Some(r) = r {
+        print!(
+            " | LPL {:.3} medB {:.3} hit {:.2} FA {:.2} {:.2}",
+            s.lpl / r.lpl,
+            s.medb / r.medb,
+            s.hit15 / r.hit15,
+            s.fa[0] / r.fa[0],
+            s.fa[1] / r.fa[1]
+        );
+    }
     println!();
 }
 
@@ -140,34 +216,62 @@ pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, sub: f6
     let start = std::time::Instant::now();
     let next = std::sync::atomic::AtomicU64::new(0);
     let parts: Vec<Vec<(bool, usize, [f64; 7])>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..2).map(|_| scope.spawn(|| {
-            let mut out = vec![];
-            loop {
-                let fold = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                if fold >= folds { break out; }
-                let mut random = crate::cases::Random(99 + fold);
-                let seen: Vec<&Known> = train.iter().filter(|c| c.fold != fold && random.unit() < sub).collect();
-                let scale = Scale::of(&seen);
-                let samples = samples(&seen, &scale, balance);
-                let nets: Vec<Weights> = (0..members).map(|m| network::train(&samples, recipe, 1000 * m + fold)).collect();
-                let mean = |x: &[f32; EVIDENCE]| {
-                    let x = scale.apply(x);
-                    let mut q = [0.0; 7];
-                    for net in &nets { for (q, v) in q.iter_mut().zip(net.quantiles(&x)) { *q += f64::from(v) / members as f64; } }
-                    q
-                };
-                out.extend(git.iter().enumerate().filter(|(_, c)| c.fold == fold).map(|(i, c)| (true, i, mean(&c.x))));
-                out.extend(train.iter().enumerate().filter(|(_, c)| c.fold == fold && c.series.starts_with("pool_")).map(|(i, c)| (false, i, mean(&c.x))));
-            }
-        })).collect();
+        let workers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut out = vec![];
+                    loop {
+                        let fold = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        if fold >= folds {
+                            break out;
+                        }
+                        let mut random = crate::cases::Random(99 + fold);
+                        let seen: Vec<&Known> =
+                            train.iter().filter(|c| c.fold != fold && random.unit() < sub).collect();
+                        let scale = Scale::of(&seen);
+                        let samples = samples(&seen, &scale, balance);
+                        let nets: Vec<Weights> =
+                            (0..members).map(|m| network::train(&samples, recipe, 1000 * m + fold)).collect();
+                        let mean = |x: &[f32; EVIDENCE]| {
+                            let x = scale.apply(x);
+                            let mut q = [0.0; 7];
+                            for net in &nets {
+                                for (q, v) in q.iter_mut().zip(net.quantiles(&x)) {
+                                    *q += f64::from(v) / members as f64;
+                                }
+                            }
+                            q
+                        };
+                        out.extend(
+                            git.iter()
+                                .enumerate()
+                                .filter(|(_, c)| c.fold == fold)
+                                .map(|(i, c)| (true, i, mean(&c.x))),
+                        );
+                        out.extend(
+                            train
+                                .iter()
+                                .enumerate()
+                                .filter(|(_, c)| c.fold == fold && c.series.starts_with("pool_"))
+                                .map(|(i, c)| (false, i, mean(&c.x))),
+                        );
+                    }
+                })
+            })
+            .collect();
         workers.into_iter().map(|w| w.join().unwrap()).collect()
     });
     println!("{recipe:?} {balance:?} members {members} {:?}", start.elapsed());
     for (name, is_git) in [("git", true), ("pool", false)] {
-        let all: Vec<(usize, [f64; 7])> = parts.iter().flatten().filter(|p| p.0 == is_git).map(|p| (p.1, p.2)).collect();
-        let cases: Vec<&Known> = all.iter().map(|(i, _)| if is_git { &git[*i] } else { &train[*i] }).collect();
+        let all: Vec<(usize, [f64; 7])> =
+            parts.iter().flatten().filter(|p| p.0 == is_git).map(|p| (p.1, p.2)).collect();
+        let cases: Vec<&Known> =
+            all.iter().map(|(i, _)| if is_git { &git[*i] } else { &train[*i] }).collect();
         let answers: Vec<([f64; 3], f64)> = all.iter().map(|(_, q)| ([q[1], q[3], q[5]], p90(q))).collect();
-        let reference: Vec<([f64; 3], f64)> = cases.iter().map(|c| (c.reference.map(f64::ln), f64::from(u8::from(c.reference[1] <= 90.0)))).collect();
+        let reference: Vec<([f64; 3], f64)> = cases
+            .iter()
+            .map(|c| (c.reference.map(f64::ln), f64::from(u8::from(c.reference[1] <= 90.0))))
+            .collect();
         let r = score(&cases, &reference);
         print(name, &score(&cases, &answers), Some(&r));
     }
@@ -186,7 +290,9 @@ pub fn fit(dir: &Path, out: &Path, recipe: &Recipe, balance: &Balance, members: 
             let mut nets = vec![];
             loop {
                 let member = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                if member >= members { break nets; }
+                if member >= members {
+                    break nets;
+                }
                 nets.push((member, network::train(&samples, recipe, 1000 * member + 77)));
             }
         };
@@ -196,8 +302,12 @@ pub fn fit(dir: &Path, out: &Path, recipe: &Recipe, balance: &Balance, members: 
         nets.into_iter().map(|(_, net)| net).collect()
     });
     let mut bytes = b"HRQN".to_vec();
-    for word in [1, EVIDENCE as u32, members as u32] { bytes.extend(word.to_le_bytes()); }
+    for word in [1, EVIDENCE as u32, members as u32] {
+        bytes.extend(word.to_le_bytes());
+    }
     let parts = [&scale.mean[..], &scale.factor[..]].into_iter().chain(nets.iter().flat_map(Weights::flat));
-    for value in parts.flatten() { bytes.extend(value.to_le_bytes()); }
+    for value in parts.flatten() {
+        bytes.extend(value.to_le_bytes());
+    }
     std::fs::write(out, bytes).unwrap();
 }

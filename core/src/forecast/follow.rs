@@ -1,0 +1,118 @@
+//! One forecast after another: what changed since the last one, and dates that do not flap.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Factor, Forecast, State, history::DAY_SECONDS, quantities::Quantities};
+
+/// A median that moves by less than this share of the time left does not move the date.
+const STILL_SHARE: f64 = 0.10;
+/// The same for the early date, on which orders depend.
+const STILL_SHARE_EARLY: f64 = 0.15;
+/// A date stays until the probability inside the horizon falls below this, though it takes 0.10 to get one.
+const KEEP_PROBABILITY: f64 = 0.07;
+/// A date appears after a forecast without one only at this probability.
+const APPEAR_PROBABILITY: f64 = 0.13;
+
+/// Puts a new answer after the previous one for the same resource: keeps the earlier dates where they moved by too little
+/// to matter, keeps the state where its cause is marginal, and says first what changed. Without a comparable previous
+/// answer (another resource, a later one) the new answer is returned as it is.
+///
+/// The dates of the previous forecast are kept with its distribution and fan, so that all of an answer belongs together.
+pub fn follow(previous: &Forecast, mut answer: Forecast) -> Forecast {
+    if previous.resource != answer.resource || previous.as_of >= answer.as_of {
+        return answer;
+    }
+    let same_limit = previous.limit == answer.limit;
+    let mut factors = changes(previous, &answer);
+    if same_limit && keeps(previous, &answer) {
+        let sentence = match (previous.p50, answer.p50) {
+            (Some(old), Some(new)) => format!(
+                "Today's median is {} days off the date given before, too little to move it.",
+                days_between(old, new).abs()
+            ),
+            _ => format!("The state was {} by a small margin; the one before is kept.", answer.state),
+        };
+        factors.push(Factor { kind: "held".to_owned(), at: Some(previous.as_of), amount: None, sentence });
+        let now = answer.as_of;
+        answer.state = previous.state;
+        answer.reason = previous.reason.clone();
+        (answer.p10, answer.p50, answer.p90) = (previous.p10, previous.p50, previous.p90);
+        answer.passage = previous.passage.clone();
+        answer.passage.0.retain(|point| point.at > now);
+        answer.fan = previous.fan.iter().filter(|point| point.at > now).copied().collect();
+    }
+    factors.append(&mut answer.why);
+    answer.why = factors;
+    answer
+}
+
+fn keeps(previous: &Forecast, answer: &Forecast) -> bool {
+    let within = answer.passage.0.last().map_or(0.0, |point| point.probability);
+    let future = |at: Option<Timestamp>| at.is_some_and(|at| at > answer.as_of);
+    let without_date =
+        |state| matches!(state, State::BeyondHorizon | State::FlatOrShrinking | State::TooNoisy);
+    match (previous.state, answer.state) {
+        (State::Dated, State::Dated) => {
+            let still = |old: Option<Timestamp>, new: Option<Timestamp>, share: f64| match (old, new) {
+                (Some(old), Some(new)) => {
+                    let left = (old.as_second() - answer.as_of.as_second()) as f64;
+                    let moved = (new.as_second() - old.as_second()) as f64;
+                    moved != 0.0 && moved.abs() <= share * left || moved == 0.0
+                }
+                (None, None) => true,
+                _ => false,
+            };
+            let moved = (previous.p10, previous.p50, previous.p90) != (answer.p10, answer.p50, answer.p90);
+            moved
+                && future(previous.p10)
+                && still(previous.p10, answer.p10, STILL_SHARE_EARLY)
+                && still(previous.p50, answer.p50, STILL_SHARE)
+                && previous.p90.is_some() == answer.p90.is_some()
+        }
+        (State::Dated, new) if without_date(new) => future(previous.p10) && within >= KEEP_PROBABILITY,
+        (old, State::Dated) if without_date(old) => within < APPEAR_PROBABILITY,
+        _ => false,
+    }
+}
+
+/// What is new since the previous answer: limit, state, date, and events after it.
+fn changes(previous: &Forecast, answer: &Forecast) -> Vec<Factor> {
+    let quantities = Quantities::of(answer.resource);
+    let change =
+        |amount, sentence| Factor { kind: "change".to_owned(), at: Some(answer.as_of), amount, sentence };
+    let mut factors = Vec::new();
+    if let (Some(old), Some(new)) = (previous.limit, answer.limit)
+        && old != new
+    {
+        let sentence = format!(
+            "Since the last forecast the limit went from {} to {}.",
+            quantities.print(old),
+            quantities.print(new)
+        );
+        factors.push(change(Some(new - old), sentence));
+    }
+    if previous.state != answer.state {
+        let sentence = format!("The last forecast said {}, this one says {}.", previous.state, answer.state);
+        factors.push(change(None, sentence));
+    } else if let (Some(old), Some(new)) = (previous.p50, answer.p50) {
+        let days = days_between(old, new);
+        if days != 0 {
+            let sentence = format!(
+                "The median moved {} days {} since the last forecast.",
+                days.abs(),
+                if days > 0 { "later" } else { "earlier" }
+            );
+            factors.push(change(Some(days as f64), sentence));
+        }
+    }
+    for event in answer.why.iter().filter(|event| event.at.is_some_and(|at| at > previous.as_of)) {
+        let sentence = format!("New since the last forecast: {}", event.sentence);
+        factors.push(Factor { sentence, kind: "change".to_owned(), ..event.clone() });
+    }
+    factors
+}
+
+fn days_between(old: Timestamp, new: Timestamp) -> i64 {
+    let half_day = SignedDuration::from_hours(12).as_secs();
+    (new.as_second() - old.as_second() + half_day).div_euclid(DAY_SECONDS)
+}
