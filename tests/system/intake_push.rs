@@ -116,7 +116,7 @@ async fn a_malformed_push_is_refused_by_name_and_others_are_not_touched() {
         ("nothing", Vec::new(), 422, "body"),
         ("no JSON", b"hello".to_vec(), 422, "body"),
         ("no push", b"{\"a\":1}".to_vec(), 422, ""),
-        ("not a number", nan, 422, "batch.samples[0].utilisation"),
+        ("not a number", nan, 422, "answer.status[0].utilisation"),
         ("too large", huge, 413, ""),
         ("negative", changed("/batch/samples/0/used_bytes", json!(-5)), 422, "batch.samples[0]"),
         ("another node", changed("/answer/node", json!(good.identity.node)), 422, "answer.node"),
