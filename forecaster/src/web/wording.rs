@@ -105,17 +105,12 @@ pub(crate) fn escape(text: &str) -> String {
     safe
 }
 
-/// Text for a CSV cell that a spreadsheet opens: a leading sign that starts a formula is made harmless.
-pub(crate) fn spreadsheet_cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use headroom_core::forecast::State;
     use jiff::Timestamp;
 
-    use super::{ago, ahead, day, escape, spreadsheet_cell, state_sign, state_word, words};
+    use super::{ago, ahead, day, escape, state_sign, state_word, words};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("in range")
@@ -143,10 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_or_a_spreadsheet_would_run_is_made_harmless() {
+    fn what_a_page_would_run_is_made_harmless() {
         assert_eq!(escape("<b a='\"&\u{0}"), "&lt;b a=&#39;&quot;&amp;\u{fffd}");
-        assert_eq!(spreadsheet_cell("=HYPERLINK(1)"), "'=HYPERLINK(1)");
-        assert_eq!(spreadsheet_cell("plain"), "plain");
         assert_eq!(words("file_system"), "File system");
         assert_eq!(words("élan"), "élan");
         assert_eq!(words(""), "");
