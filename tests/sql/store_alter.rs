@@ -77,7 +77,7 @@ fn what_could_not_be_kept_is_refused_with_the_remedy() {
             "alter table t add column g bigint generated always as (used + 1) stored",
             "cannot be added over sealed rows",
         ),
-        ("alter table t drop column at", "does not exist"),
+        ("alter table t drop column at", "cannot be dropped"),
         ("alter table t alter column device drop not null", "may be null"),
         (
             "create table other (id bigint primary key); alter table t add foreign key (device) references other",
@@ -93,6 +93,11 @@ fn what_could_not_be_kept_is_refused_with_the_remedy() {
         ("truncate t, p; create unique index on t (used)", "the time column is not part of it"),
         ("alter table t add constraint c check (used > 20)", "violated"),
         ("alter table t alter column used set not null; alter table t set unlogged", "unlogged"),
+        ("drop index t_at_device_idx", "guard index of public.t cannot be dropped"),
+        (
+            "alter table t drop constraint t_key; alter table t add constraint t_key unique (at, device)",
+            "unique key cannot be added",
+        ),
         ("drop foreign table t_sealed", "cannot be dropped"),
         ("drop table t_blocks", "cannot be dropped"),
         ("delete from only t; alter table t add column n int not null", "NOT NULL and has no default"),

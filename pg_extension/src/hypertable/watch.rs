@@ -311,10 +311,17 @@ fn refuse_new_keys(hypertable: pg_sys::Oid, is_renaming: bool) -> Result<()> {
     if now == known {
         return Ok(());
     }
-    let is_new =
-        !is_renaming && now.split(';').any(|key| !key.is_empty() && !known.split(';').any(|k| k == key));
+    let owner = relation::Open::with(hypertable, pg_sys::AccessShareLock).owner();
+    if is_renaming {
+        return identity::run_as(owner, || tables::remember_keys(hypertable, sealed, &now, false));
+    }
+    // A key that is known and not there is one that a restore has yet to make; those that were dropped are forgotten
+    // when they are.
+    if now.split(';').all(|key| key.is_empty() || known.split(';').any(|k| k == key)) {
+        return Ok(());
+    }
     let table = relation::name(hypertable);
-    if is_new && tables::has_blocks(&entry)? {
+    if tables::has_blocks(&entry)? {
         return Err(Error::new(
             Kind::Unsupported,
             format!("a unique key cannot be added to {table} over sealed rows"),
@@ -322,8 +329,7 @@ fn refuse_new_keys(hypertable: pg_sys::Oid, is_renaming: bool) -> Result<()> {
         .detail("It would not be checked against them.")
         .hint(format!("SELECT headroom.unseal({}); then add it, then seal again.", quote_literal(&table))));
     }
-    let owner = relation::Open::with(hypertable, pg_sys::AccessShareLock).owner();
-    identity::run_as(owner, || tables::remember_keys(hypertable, sealed, &now, is_new))
+    identity::run_as(owner, || tables::remember_keys(hypertable, sealed, &now, true))
 }
 
 /// The server checks new constraints against the heap alone.
@@ -416,6 +422,50 @@ fn dropped() -> Result<()> {
                 "Put them back first: SELECT headroom.unseal({});",
                 quote_literal(relation::name(relation))
             )));
+        }
+    }
+    if tables::are_being_made() {
+        return Ok(());
+    }
+    let lost_index = Spi::get_one::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger_dropped_objects()
+             WHERE object_type OPERATOR(pg_catalog.=) ANY (ARRAY['index', 'table constraint']))",
+    )?;
+    if lost_index == Some(true) { indexes_were_dropped() } else { Ok(()) }
+}
+
+/// Keys that are gone are no longer kept by sealed rows; the guard must stay while there are sealed rows.
+fn indexes_were_dropped() -> Result<()> {
+    let left = Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT h.relation::pg_catalog.oid, h.sealed::pg_catalog.oid, EXISTS (
+                 SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+                 JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam AND m.amname OPERATOR(pg_catalog.=) 'headroom_guard'
+                 WHERE i.indrelid OPERATOR(pg_catalog.=) h.relation)
+             FROM headroom.hypertables h JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) h.relation
+             WHERE h.sealed IS NOT NULL",
+            None,
+            &[],
+        )?;
+        rows.map(|row| Ok((row.get::<pg_sys::Oid>(1)?, row.get::<pg_sys::Oid>(2)?, row.get::<bool>(3)?)))
+            .collect::<std::result::Result<Vec<_>, pgrx::spi::SpiError>>()
+    })?;
+    for (hypertable, sealed, has_guard) in left {
+        let (Some(hypertable), Some(sealed)) = (hypertable, sealed) else { continue };
+        if has_guard != Some(true) {
+            let table = relation::name(hypertable);
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("the guard index of {table} cannot be dropped: it has sealed rows"),
+            )
+            .detail("It keeps new rows from having the key of a sealed one."));
+        }
+        let (now, known) = (tables::keys_of(hypertable)?, tables::known_keys_of(sealed)?);
+        let kept: Vec<_> = known.split(';').filter(|key| now.split(';').any(|k| k == *key)).collect();
+        let kept = kept.join(";");
+        if kept != known {
+            let owner = relation::Open::with(hypertable, pg_sys::AccessShareLock).owner();
+            identity::run_as(owner, || tables::remember_keys(hypertable, sealed, &kept, false))?;
         }
     }
     Ok(())

@@ -65,6 +65,7 @@ pub unsafe extern "C-unwind" fn headroom_guard_handler(_call: pg_sys::FunctionCa
 }
 
 /// A row has entered the heap: refuses it when a sealed row has one of its keys.
+#[expect(clippy::too_many_arguments, reason = "the server's signature")]
 #[pg_guard]
 unsafe extern "C-unwind" fn insert(
     index: pg_sys::Relation,
@@ -190,6 +191,7 @@ unsafe extern "C-unwind" fn vacuum_cleanup(
 }
 
 /// The planner never gets a path over it, since it cannot be scanned; should it ask, it is told that it is dear.
+#[expect(clippy::too_many_arguments, reason = "the server's signature")]
 #[pg_guard]
 unsafe extern "C-unwind" fn cost_estimate(
     _root: *mut pg_sys::PlannerInfo,

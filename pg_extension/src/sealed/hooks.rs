@@ -138,6 +138,7 @@ fn warn(word: &str, layout: &Layout) {
 }
 
 /// A utility statement: `COPY table TO` means the heap alone.
+#[expect(clippy::too_many_arguments, reason = "the server's signature")]
 #[pg_guard]
 unsafe extern "C-unwind" fn utility(
     statement: *mut pg_sys::PlannedStmt,
