@@ -133,7 +133,7 @@ bench: bench-store bench-forecast ## measure: the series store and the forecast
 
 .PHONY: bench-store
 bench-store: build ## bytes and CPU of the series store against plain PostgreSQL
-	tests/bench/store/run
+	cargo bench --workspace --locked --bench store -- $(BENCH)
 
 .PHONY: bench-forecast
 bench-forecast: build ## accuracy and speed of the forecast against others

@@ -94,7 +94,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM fleet.require_instant(as_of, 'as_of');
-    -- What the current run answers is asked again; before the first run, everything that was reported.
+    -- What the current run answers is asked again, with its constants; before the first run, everything that was reported.
     RETURN QUERY
         SELECT (jsonb_populate_record(NULL::fleet.forecasts, d.document || jsonb_build_object(
                    'component_id', h.component_id, 'resource', h.resource, 'resource_limit', d.document -> 'limit',
@@ -103,7 +103,7 @@ BEGIN
                    SELECT c.component_id FROM fleet.components c WHERE c.unit_id = forecasts_of.unit_id)) h
           LEFT JOIN fleet.forecast_runs r ON r.is_current
          CROSS JOIN LATERAL (SELECT headroom.forecast_document(h.at, h.used, h.limits, as_of => forecasts_of.as_of,
-                   resource => h.resource) AS document) d
+                   resource => h.resource, prior => nullif(r.constants, '{}')) AS document) d
          WHERE h.resource = coalesce(forecasts_of.resource, h.resource)
            AND (r.run_id IS NULL OR EXISTS (SELECT FROM fleet.forecasts f
                  WHERE f.component_id = h.component_id AND f.resource = h.resource AND f.run_id = r.run_id));
@@ -188,8 +188,10 @@ AS $$
     UNION ALL
     SELECT k.component_id, k.resource, w.variant, w.state, w.p10, w.p50, w.p90, w.probability, w.resource_limit
       FROM known k
+      LEFT JOIN fleet.forecast_runs r ON r.is_current
      CROSS JOIN LATERAL fleet.daily_history(k.as_of, ARRAY[k.component_id]) h
-     CROSS JOIN LATERAL headroom.what_if(h.at, h.used, $2, $3, h.limits, as_of => k.as_of, resource => k.resource) w
+     CROSS JOIN LATERAL headroom.what_if(h.at, h.used, $2, $3, h.limits, as_of => k.as_of, resource => k.resource,
+                                         prior => nullif(r.constants, '{}')) w
      WHERE h.resource = k.resource AND w.variant = 'what_if'
      ORDER BY 1, 2, 3
 $$;

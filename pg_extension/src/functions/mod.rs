@@ -3,6 +3,7 @@
 //! | Room | What it is for |
 //! |---|---|
 //! | [`bucket`] | the arithmetic of buckets of time |
+//! | [`size`] | how much space a hypertable takes, and its blocks |
 //! | [`time_bucket`] | `time_bucket` over it |
 //! | [`kept`] | a value of any type that an aggregate keeps |
 //! | [`first_last`] | the aggregates `first` and `last` |
@@ -28,6 +29,7 @@ mod instant;
 mod kept;
 mod probability;
 mod question;
+mod size;
 mod time_bucket;
 mod what_if;
 mod why;

@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     NotReady,
     /// 40001: something else was faster; to be tried again.
     Serialization,
+    /// 53100: the disk has too little space left.
+    DiskFull,
     /// XX001: stored bytes are not what was written.
     Damaged,
     /// XX000: the server answered what it should not; a fault of this library.
@@ -69,6 +71,7 @@ impl Kind {
             Self::Unsupported => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NotReady => PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::Serialization => PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Self::DiskFull => PgSqlErrorCode::ERRCODE_DISK_FULL,
             Self::Damaged => PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
             Self::Internal => PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
         }

@@ -1,0 +1,81 @@
+//! The systems that are compared: a heap without an index as the limit, plain partitions with a key, and a hypertable.
+
+/// A system: how its table is made, what makes it small, and how its size is asked.
+pub(crate) struct System {
+    /// Name in the table.
+    pub(crate) name: &'static str,
+    /// Makes the table `status`.
+    pub(crate) make: String,
+    /// What is done once everything is in, a statement at a time.
+    pub(crate) finish: &'static [&'static str],
+    /// Bytes on disk.
+    pub(crate) size: &'static str,
+}
+
+const COLUMNS: &str = "ts timestamptz NOT NULL, unit_id int8 NOT NULL, used_bytes int8, capacity_bytes int8, read_ops int8,
+    write_ops int8, read_bytes int8, write_bytes int8, busy_pct float4, temperature_c int2, percent_used int2";
+
+/// All of them, the limit first.
+pub(crate) fn all() -> Vec<System> {
+    vec![
+        System {
+            name: "heap without index",
+            make: format!("CREATE TABLE status ({COLUMNS})"),
+            finish: &["VACUUM (ANALYZE) status"],
+            size: "SELECT pg_total_relation_size('status')::float8",
+        },
+        System {
+            name: "weekly partitions",
+            make: format!(
+                "CREATE TABLE status ({COLUMNS}) PARTITION BY RANGE (ts);
+                 DO $$ BEGIN FOR week IN 0..13 LOOP EXECUTE format('CREATE TABLE status_%s PARTITION OF status FOR VALUES FROM (%L) TO (%L)',
+                   week, timestamptz '2026-01-01 00:00+00' + week * interval '7 days', timestamptz '2026-01-08 00:00+00' + week * interval '7 days'); END LOOP; END $$;
+                 CREATE UNIQUE INDEX ON status (unit_id, ts)"
+            ),
+            finish: &["VACUUM (ANALYZE) status"],
+            size: "SELECT sum(pg_total_relation_size(relid))::float8 FROM pg_partition_tree('status')",
+        },
+        System {
+            name: "headroom",
+            make: format!(
+                "CREATE TABLE status ({COLUMNS}); CREATE UNIQUE INDEX ON status (unit_id, ts);
+                 SELECT headroom.create_hypertable('status', 'ts', 'unit_id')"
+            ),
+            finish: &[
+                "CALL headroom.seal_by_slices('status', timestamptz '2100-01-01 00:00+00')",
+                "VACUUM (ANALYZE) status",
+                "REINDEX TABLE status",
+            ],
+            size: "SELECT headroom.hypertable_size('status')::float8",
+        },
+    ]
+}
+
+/// The queries of the workload, by name; `{end}` is the end of the series.
+pub(crate) const QUERIES: [(&str, &str); 7] = [
+    (
+        "latest of every unit",
+        "SELECT u.unit_id, s.* FROM units u CROSS JOIN LATERAL (SELECT ts, used_bytes, capacity_bytes FROM status s WHERE s.unit_id = u.unit_id ORDER BY ts DESC LIMIT 1) s",
+    ),
+    (
+        "one unit, 30 days",
+        "SELECT ts, used_bytes, capacity_bytes, busy_pct FROM status WHERE unit_id = 77 AND ts >= timestamptz '{end}' - interval '30 days' ORDER BY ts",
+    ),
+    (
+        "one unit, daily",
+        "SELECT date_bin('1 day', ts, '2026-01-01 00:00+00') AS day, avg(used_bytes), max(used_bytes), max(busy_pct) FROM status WHERE unit_id = 77 GROUP BY 1 ORDER BY 1",
+    ),
+    (
+        "fleet, daily maximum",
+        "SELECT unit_id, date_bin('1 day', ts, '2026-01-01 00:00+00') AS day, max(used_bytes) FROM status GROUP BY 1, 2",
+    ),
+    (
+        "fleet, exhaustion",
+        "SELECT unit_id, headroom.exhaustion(ts, used_bytes, capacity_bytes) FROM status WHERE unit_id <= 100 GROUP BY 1",
+    ),
+    (
+        "fleet, regression of 30 days",
+        "SELECT unit_id, regr_slope(used_bytes, date_part('epoch', ts)) FROM status WHERE ts >= timestamptz '{end}' - interval '30 days' GROUP BY 1",
+    ),
+    ("scan", "SELECT sum(used_bytes), max(busy_pct), count(*) FROM status"),
+];
