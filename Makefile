@@ -117,9 +117,12 @@ test-browser: built ## every page as every role, in a headless Chromium
 	$(CARGO_TEST) --test 'browser_*'
 
 .PHONY: test-devices
-test-devices: built ## the node inside emulated machines
-	$(STEP) "devices" "emulated drives"
-	$(CARGO_TEST) --test 'devices_*'
+test-devices: built node-static ## the node inside emulated machines; fetches 200 MB of Debian packages once, installs none
+	tests/devices/packages
+	rustc --edition 2024 -O -C target-feature=+crt-static --target $(NODE_TARGET) -o .headroom/devices/thin-lun tests/devices/thin_lun/main.rs
+	tests/devices/initrd $(NODE_STATIC) .headroom/devices/thin-lun
+	$(STEP) "devices" "emulated machines, about 3 minutes"
+	$(CARGO_TEST) --features headroom-tests/devices --test 'devices_*' -- --nocapture
 
 .PHONY: soak
 soak: built ## what takes longer: fuzzing, kill loops

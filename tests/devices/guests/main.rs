@@ -1,0 +1,7 @@
+//! The node inside emulated machines: live values against what was done to the devices, and against what the tools of
+//! others read from them. `make test-devices` builds what is booted here.
+
+mod drives;
+mod machine;
+mod seen;
+mod targets;
