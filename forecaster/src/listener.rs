@@ -86,8 +86,9 @@ async fn converse(
             return;
         }
     };
-    let router =
-        router.layer(axum::Extension(Peer { certificate, address })).layer(axum::Extension(ConnectInfo(address)));
+    let router = router
+        .layer(axum::Extension(Peer { certificate, address }))
+        .layer(axum::Extension(ConnectInfo(address)));
     let service = TowerToHyperService::new(router);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -15,18 +15,18 @@ use headroom_tests::{Cluster, built};
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The hub and its database. Both end when it is dropped.
-pub struct World {
+pub(crate) struct World {
     hub: Child,
     /// Where its pages are.
-    pub origin: String,
+    pub(crate) origin: String,
     /// Its database.
-    pub cluster: Cluster,
+    pub(crate) cluster: Cluster,
     log: PathBuf,
 }
 
 impl World {
     /// Makes the database, fills it from `world.sql` and starts the hub on it.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let cluster = Cluster::start();
         cluster.psql("postgres", "create database fleet");
         let folder = cluster.folder().join("hub");
@@ -79,7 +79,7 @@ impl World {
     }
 
     /// What the hub has logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 }

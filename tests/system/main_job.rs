@@ -301,7 +301,8 @@ fn wait_until(demo: &Demo, what: &str, mut holds: impl FnMut() -> bool) {
 fn what_is_written_shows_and_what_is_removed_goes(demo: &Demo, admin: &str) {
     // The measured file system on which the test's folder lies: the one with the nearest size.
     let folder = built::folder().expect("the build's folder");
-    let statistics = Command::new("stat").args(["-f", "-c", "%S %b"]).arg(&folder).output().expect("stat runs");
+    let statistics =
+        Command::new("stat").args(["-f", "-c", "%S %b"]).arg(&folder).output().expect("stat runs");
     let statistics = String::from_utf8(statistics.stdout).expect("text");
     let (size, blocks) = statistics.trim().split_once(' ').expect("two numbers");
     let capacity = size.parse::<i64>().expect("a size") * blocks.parse::<i64>().expect("a number");
@@ -321,7 +322,9 @@ fn what_is_written_shows_and_what_is_removed_goes(demo: &Demo, admin: &str) {
     let unit = demo.sql(&format!("select unit_id from fleet.components where component_id = {component}"));
     let shown = demo.get(admin, &format!("/api/v1/units/{unit}"));
     let shown = shown["components"].as_array().expect("a list").iter().find_map(|part| {
-        (part["component_id"].to_string() == component).then(|| part["used_bytes"].as_i64()).flatten()
+        (part["component_id"].as_i64() == component.parse().ok())
+            .then(|| part["used_bytes"].as_i64())
+            .flatten()
     });
     assert!(shown.is_some_and(|shown| shown > before + most / 2), "the page's interface shows {shown:?}");
     fs::remove_file(&path).expect("the file is removed");

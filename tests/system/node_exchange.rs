@@ -131,12 +131,11 @@ async fn without_the_right_certificate_there_is_nothing_and_a_line_in_the_log() 
         ("of no name", Some(hub.authority.certify("example.org", (-1, 1)))),
         ("revoked", Some(revoked)),
     ];
-    let mut refusals = node.log().matches("refused a connection").count();
-    for (what, shown) in cases {
+    let before = node.log().matches("refused a connection").count();
+    for (refusals, (what, shown)) in (before + 1..).zip(cases) {
         let config = hub.authority.client(shown);
         let answer = node.ask(&config, Method::GET, "/v1/answer", b"").await;
         assert!(answer.is_err(), "{what}: {answer:?}");
-        refusals += 1;
         until(&format!("{what}: it is in the log"), || {
             node.log().matches("refused a connection").count() == refusals
         })

@@ -77,7 +77,7 @@ pub(crate) fn measurer(settings: &Settings, node: Uuid) -> Measurer {
     let (prober, transport) = of_machine(settings, node);
     let patience = Duration::from_secs(u64::from(settings.patience_seconds));
     let source = match &settings.reader {
-        None => Source::Inside(prober),
+        None => Source::Inside(Box::new(prober)),
         Some(socket) => Source::Reader(Reader::new(socket.clone(), node, patience)),
     };
     Measurer::new(source, Arc::new(SystemClock), transport)

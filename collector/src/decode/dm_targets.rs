@@ -60,6 +60,6 @@ mod tests {
             ["0 131072 thin-pool 1 17/1024 320/1024 - rw no_discard_passdown"]
         );
         assert!(lines(2, &area).is_err(), "a second target that is not there");
-        assert!(lines(u32::MAX, &vec![0; 80]).is_err(), "a circle");
+        assert!(lines(u32::MAX, &[0; 80]).is_err(), "a circle");
     }
 }

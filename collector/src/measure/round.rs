@@ -51,7 +51,7 @@ impl Round {
 #[derive(Debug)]
 pub enum Source {
     /// This process.
-    Inside(Prober),
+    Inside(Box<Prober>),
     /// The privileged reader.
     Reader(Reader),
 }

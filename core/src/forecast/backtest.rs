@@ -85,7 +85,7 @@ fn cases(
     let last = known[known.len() - 1];
     let days = (known.len() - 1).min(365);
     let growth = (last - known[known.len() - 1 - days]) / days as f64;
-    if !(growth > 0.0) || !(last + growth * 1e3).is_finite() {
+    if growth.is_nan() || growth <= 0.0 || !(last + growth * 1e3).is_finite() {
         return Vec::new();
     }
     let limits = FILLED_IN_DAYS.map(|days| last + growth * days);

@@ -152,7 +152,7 @@ fn block_highs(daily: &[f64], block: usize) -> Vec<f64> {
             forward[i] = forward[i].max(forward[i - 1]);
         }
         let j = values.len() - 1 - i;
-        if (j + 1) % block != 0 {
+        if !(j + 1).is_multiple_of(block) {
             backward[j] = backward[j].max(backward[j + 1]);
         }
     }

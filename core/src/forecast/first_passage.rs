@@ -123,7 +123,7 @@ impl FirstPassage {
         match &self.kind {
             Kind::Reached => 1.0,
             Kind::Never => 0.0,
-            Kind::LnDays(_) if !(days >= 1.0) => 0.0,
+            Kind::LnDays(_) if days.is_nan() || days < 1.0 => 0.0,
             Kind::LnDays(ln_days) => level_of(ln_days, libm::log(days)),
         }
     }

@@ -247,7 +247,7 @@ fn rhythm(hours: &[f64], until: Option<Timestamp>, quantities: &Quantities) -> V
         }
         let means: Vec<f64> = sums.iter().zip(&counts).map(|(s, c)| s / f64::max(*c, 1.0)).collect();
         let (low, high) = means.iter().fold((f64::MAX, f64::MIN), |(l, h), m| (l.min(*m), h.max(*m)));
-        if !(high - low > 0.1 * high) {
+        if (high - low).is_nan() || high - low <= 0.1 * high {
             continue;
         }
         let busiest = means.iter().position(|m| *m == high).unwrap_or(0);

@@ -51,7 +51,8 @@ pub(super) fn replay(daily: &[f64], gaps: &[f64], scale: Scale, levels: &[f64]) 
             let wanted = daily[start] + gap * factor;
             while day <= last && daily[day] < wanted {
                 day += 1;
-                while day % CHUNK_DAYS == 0 && day <= last && chunk_highs[day / CHUNK_DAYS] < wanted {
+                while day.is_multiple_of(CHUNK_DAYS) && day <= last && chunk_highs[day / CHUNK_DAYS] < wanted
+                {
                     day += CHUNK_DAYS;
                 }
             }

@@ -46,7 +46,6 @@ pub(crate) struct Smtp {
 
 /// What this process was told.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "a list of switches, each with its own name")]
 pub(crate) struct Settings {
     /// Folder of the authority's keys and of written reports.
     pub(crate) data_dir: PathBuf,

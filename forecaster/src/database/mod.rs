@@ -28,8 +28,8 @@
 //! | [`fleet_health`] | figures for monitoring |
 
 pub(crate) mod acting;
-pub(crate) mod catalogue_page;
 pub(crate) mod backtests;
+pub(crate) mod catalogue_page;
 pub(crate) mod customers;
 pub(crate) mod fleet_health;
 pub(crate) mod forecasts;

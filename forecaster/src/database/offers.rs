@@ -395,20 +395,6 @@ pub(crate) async fn one(client: &impl GenericClient, id: i64) -> Result<Option<O
     Ok(row.as_ref().map(offer).transpose()?.flatten())
 }
 
-/// The newest offer for a unit, an open one before others.
-pub(crate) async fn of_unit(client: &impl GenericClient, unit: i64) -> Result<Option<Offer>, Error> {
-    let row = client
-        .query_opt(
-            &format!(
-                "{OFFERS} where exists (select from fleet.offer_items i where i.offer_id = o.offer_id and i.unit_id = $1)
-                  order by o.state in ('planned', 'drafted', 'approved', 'sent') desc, o.changed_at desc, o.offer_id desc limit 1"
-            ),
-            &[&unit],
-        )
-        .await?;
-    Ok(row.as_ref().map(offer).transpose()?.flatten())
-}
-
 /// A line of an offer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Line {

@@ -8,8 +8,11 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, GenericClient};
 use uuid::Uuid;
 
+/// A column with the figure of a status that goes there.
+type Figure<T> = (&'static str, fn(&Status) -> Option<T>);
+
 /// Whole numbers of a status, by their column. Intake has refused what does not fit.
-const WHOLE: &[(&str, fn(&Status) -> Option<i64>)] = &[
+const WHOLE: &[Figure<i64>] = &[
     ("capacity_bytes", |s| signed(s.capacity_bytes.map(|bytes| bytes.0))),
     ("used_bytes", |s| signed(s.used_bytes.map(|bytes| bytes.0))),
     ("inodes_total", |s| signed(s.inodes_total)),
@@ -33,8 +36,7 @@ const WHOLE: &[(&str, fn(&Status) -> Option<i64>)] = &[
 ];
 
 /// Ratios and means of a status, by their column.
-const REAL: &[(&str, fn(&Status) -> Option<f64>)] =
-    &[("utilisation", |s| s.utilisation), ("queue_depth", |s| s.queue_depth)];
+const REAL: &[Figure<f64>] = &[("utilisation", |s| s.utilisation), ("queue_depth", |s| s.queue_depth)];
 
 fn signed(value: Option<u64>) -> Option<i64> {
     value.and_then(|value| i64::try_from(value).ok())

@@ -81,7 +81,10 @@ mod tests {
             (r#"{"answer": {"protocol": -1}}"#, "answer.protocol"),
         ] {
             let error = parse::<Push>(text.as_bytes()).expect_err(text);
-            assert!(matches!(&error, IntakeProblem::Invalid { field: named, .. } if named == field), "{error}");
+            assert!(
+                matches!(&error, IntakeProblem::Invalid { field: named, .. } if named == field),
+                "{error}"
+            );
         }
     }
 

@@ -48,8 +48,6 @@ fn answer() -> Answer {
         absences: Vec::new(),
         gone: Vec::new(),
         notices: Vec::new(),
-        gone: Vec::new(),
-        notices: Vec::new(),
     }
 }
 

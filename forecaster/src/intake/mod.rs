@@ -26,14 +26,16 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::authority::PeerName;
-use crate::database::{jobs, nodes};
+use crate::database::{jobs, nodes, people};
 use crate::hub::Hub;
 use crate::listener::Peer;
 use problem::IntakeProblem;
 
 pub(crate) use enrol::{grant, secret_hash};
-pub(crate) use pull::{Reading, read, read_again, serve as pull_nodes};
+pub(crate) use pull::{read_again, serve as pull_nodes};
 
+/// Hours after which a session is forgotten that was not used: longer than any that still counts.
+const SESSION_HOURS_KEPT: i64 = 24 * 31;
 /// Days for which the history of jobs is kept.
 const HISTORY_DAYS: i64 = 90;
 
@@ -72,5 +74,7 @@ pub(crate) async fn upkeep(hub: Hub) -> anyhow::Result<String> {
     let now = Timestamp::now();
     let tokens = nodes::forget_tokens(&**client, now).await?;
     let runs = jobs::tidy(&**client, now - SignedDuration::from_hours(24 * HISTORY_DAYS)).await?;
-    Ok(format!("forgot {tokens} tokens and {runs} runs of jobs"))
+    let idle = now - SignedDuration::from_hours(SESSION_HOURS_KEPT);
+    let sessions = people::forget_sessions(&**client, idle, idle).await?;
+    Ok(format!("forgot {tokens} tokens, {sessions} sessions and {runs} runs of jobs"))
 }

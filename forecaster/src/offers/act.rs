@@ -34,10 +34,7 @@ pub(crate) async fn act(
     let to = match transition(offer.state, event) {
         Ok(to) => to,
         Err(Refused { state, .. }) => {
-            return Ok(Acted::Refused(format!(
-                "Offer {offer_id} is {state}: it cannot be {}.",
-                done(event)
-            )));
+            return Ok(Acted::Refused(format!("Offer {offer_id} is {state}: it cannot be {}.", done(event))));
         }
     };
     if event == Event::Draft && offer.contact_email.trim().is_empty() {

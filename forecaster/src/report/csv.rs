@@ -5,8 +5,26 @@ use jiff::Timestamp;
 use crate::database::worklist::Row;
 
 const HEADER: [&str; 20] = [
-    "unit_id", "unit", "serial", "model", "customer", "territory", "site", "state", "reason", "resource", "used", "limit",
-    "order_by", "p10", "p50", "p90", "plan", "price", "currency", "last_seen",
+    "unit_id",
+    "unit",
+    "serial",
+    "model",
+    "customer",
+    "territory",
+    "site",
+    "state",
+    "reason",
+    "resource",
+    "used",
+    "limit",
+    "order_by",
+    "p10",
+    "p50",
+    "p90",
+    "plan",
+    "price",
+    "currency",
+    "last_seen",
 ];
 
 /// RFC 4180, UTF-8. A cell that a spreadsheet would run as a formula is made text by a leading apostrophe.
@@ -51,7 +69,8 @@ fn day(at: Option<Timestamp>) -> String {
 
 /// Text that came from outside: a sign that starts a formula is made harmless.
 pub(crate) fn cell(text: &str) -> String {
-    if text.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '＝', '＋', '－', '＠']) {
+    if text.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '＝', '＋', '－', '＠'])
+    {
         format!("'{text}")
     } else {
         text.to_owned()
@@ -68,7 +87,11 @@ mod tests {
         for bad in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1"] {
             assert!(cell(bad).starts_with('\''), "{bad:?}");
         }
-        let row = Row { unit: "=cmd|' /C calc'!A0".to_owned(), customer: Some("A, \"B\"\nC".to_owned()), ..Row::default() };
+        let row = Row {
+            unit: "=cmd|' /C calc'!A0".to_owned(),
+            customer: Some("A, \"B\"\nC".to_owned()),
+            ..Row::default()
+        };
         let text = String::from_utf8(to_csv(&[row]).expect("csv")).expect("utf-8");
         assert!(text.contains("'=cmd|"), "{text}");
         let mut reader = csv::Reader::from_reader(text.as_bytes());

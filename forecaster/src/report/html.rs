@@ -56,7 +56,8 @@ fn one(page: &mut String, row: &Row, now: Timestamp) -> std::fmt::Result {
         (None, Some(_)) => "beyond the horizon, perhaps".to_owned(),
         (None, None) => escape(row.reason.as_deref().unwrap_or("not forecast yet")),
     };
-    let band = if row.p10.is_some() { format!("{} – {}", day(row.p10), day(row.p90)) } else { "–".to_owned() };
+    let band =
+        if row.p10.is_some() { format!("{} – {}", day(row.p10), day(row.p90)) } else { "–".to_owned() };
     let price = match (row.price, &row.currency) {
         (Some(price), Some(currency)) => format!("{price} {}", escape(currency)),
         _ => "–".to_owned(),
@@ -69,9 +70,11 @@ fn one(page: &mut String, row: &Row, now: Timestamp) -> std::fmt::Result {
         customer = or_dash(row.customer.as_deref()),
         unit = escape(&row.unit),
         serial = escape(row.serial.as_deref().unwrap_or_default()),
-        resource = row.resource.map_or_else(|| "–".to_owned(), |resource| resource.to_string().replace('_', " ")),
+        resource =
+            row.resource.map_or_else(|| "–".to_owned(), |resource| resource.to_string().replace('_', " ")),
         plan = or_dash(row.plan.as_deref()),
-        seen = row.last_seen.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string()),
+        seen =
+            row.last_seen.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string()),
     )
 }
 

@@ -24,7 +24,8 @@ pub(crate) async fn job(hub: Hub) -> anyhow::Result<String> {
     let client = hub.pool().get().await?;
     let rows = worklist::rows(&**client).await?;
     let folder = hub.settings().report_folder.clone();
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let day = now.strftime("%Y-%m-%d");
     whole(&folder.join(format!("predicted-dates-{day}.csv")), &to_csv(&rows)?)?;
     whole(&folder.join(format!("predicted-dates-{day}.html")), to_html(&rows, now)?.as_bytes())?;

@@ -22,15 +22,22 @@ pub(crate) fn by_territory(rows: &[Row], now: jiff::Timestamp) -> PolarsResult<V
     let soon = now.as_second() + 30 * 86_400;
     let territory: Vec<&str> = rows.iter().map(|row| row.territory.as_deref().unwrap_or_default()).collect();
     let dated: Vec<bool> = rows.iter().map(|row| row.p10.is_some()).collect();
-    let due: Vec<bool> = rows.iter().map(|row| row.order_by.is_some_and(|at| at.as_second() <= soon)).collect();
+    let due: Vec<bool> =
+        rows.iter().map(|row| row.order_by.is_some_and(|at| at.as_second() <= soon)).collect();
     let frame = df!("territory" => territory, "dated" => dated, "due" => due)?
         .lazy()
         .group_by([col("territory")])
-        .agg([len().alias("units"), col("dated").sum().cast(DataType::UInt32), col("due").sum().cast(DataType::UInt32)])
+        .agg([
+            len().alias("units"),
+            col("dated").sum().cast(DataType::UInt32),
+            col("due").sum().cast(DataType::UInt32),
+        ])
         .sort(["territory"], SortMultipleOptions::default())
         .collect()?;
-    let (names, units) = (frame.column("territory")?.str()?.clone(), frame.column("units")?.cast(&DataType::UInt32)?);
-    let (units, dated, due) = (units.u32()?.clone(), frame.column("dated")?.u32()?.clone(), frame.column("due")?.u32()?.clone());
+    let (names, units) =
+        (frame.column("territory")?.str()?.clone(), frame.column("units")?.cast(&DataType::UInt32)?);
+    let (units, dated, due) =
+        (units.u32()?.clone(), frame.column("dated")?.u32()?.clone(), frame.column("due")?.u32()?.clone());
     Ok((0..frame.height())
         .map(|index| Group {
             territory: names.get(index).unwrap_or_default().to_owned(),
@@ -55,7 +62,8 @@ mod tests {
             order_by: due.then_some(now),
             ..Row::default()
         };
-        let groups = by_territory(&[row("north", true), row("south", false), row("north", false)], now).expect("groups");
+        let groups = by_territory(&[row("north", true), row("south", false), row("north", false)], now)
+            .expect("groups");
         let told: Vec<_> = groups.iter().map(|g| (g.territory.as_str(), g.units, g.dated, g.due)).collect();
         assert_eq!(told, [("north", 2, 1, 1), ("south", 1, 0, 0)]);
         assert!(by_territory(&[], now).expect("none").is_empty());

@@ -7,5 +7,4 @@
 mod job;
 mod runner;
 
-pub(crate) use job::JOBS;
 pub(crate) use runner::{Outcome, run_now, serve};

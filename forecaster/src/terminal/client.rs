@@ -78,13 +78,6 @@ pub(crate) enum TerminalError {
     },
 }
 
-impl TerminalError {
-    /// Whether the node answered and said no, so that asking again changes nothing.
-    pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Malformed { .. } | Self::Handshake { .. })
-    }
-}
-
 /// A connection to one node.
 pub(crate) struct NodeClient {
     address: String,

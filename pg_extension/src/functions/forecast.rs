@@ -19,7 +19,6 @@ COMMENT ON FUNCTION headroom.forecast(timestamptz[], double precision[], double 
 'Quantiles of the future values of a history, and the probability that its limit has been reached by then; no row where there is no ground for them. The column time suits Grafana. Arguments as those of exhaustion';
 "#)]
 #[expect(clippy::too_many_arguments, reason = "as many as the SQL function has")]
-#[expect(clippy::type_complexity, reason = "the columns that the SQL function returns")]
 fn forecast(
     at: Option<Array<'_, i64>>,
     used: Option<Array<'_, f64>>,

@@ -185,7 +185,7 @@ fn add_procedure(
     // SAFETY: look-ups in the server's caches.
     let (caller, may) = unsafe {
         let caller = pg_sys::GetUserId();
-        let right = pg_sys::pg_proc_aclcheck(proc, caller, pg_sys::ACL_EXECUTE.into());
+        let right = pg_sys::pg_proc_aclcheck(proc, caller, pg_sys::ACL_EXECUTE);
         (caller, right == pg_sys::AclResult::ACLCHECK_OK)
     };
     if !may {

@@ -1,13 +1,13 @@
 //! A hypertable `t` with sealed blocks and its plain twin `p`.
 
-pub mod statement;
+pub(crate) mod statement;
 
 use headroom_tests::Cluster;
 use statement::{Expect, Random, Statement};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Both tables, and the session that works on them.
-pub struct Twins {
+pub(crate) struct Twins {
     client: Client,
     /// As the owner: seals, alters, compares.
     owner: Client,
@@ -22,7 +22,7 @@ type Answer = Result<Vec<Vec<Option<String>>>, String>;
 impl Twins {
     /// Makes them, with a part of the rows sealed. With a role the session is that role, which policies keep from
     /// one of the devices.
-    pub async fn make(cluster: &Cluster, role: Option<&str>) -> Self {
+    pub(crate) async fn make(cluster: &Cluster, role: Option<&str>) -> Self {
         cluster.database("db");
         cluster.psql(
             "db",
@@ -63,7 +63,7 @@ impl Twins {
     }
 
     /// Runs the next random statement on both.
-    pub async fn step(&mut self, random: &mut Random, at: &str) {
+    pub(crate) async fn step(&mut self, random: &mut Random, at: &str) {
         match random.below(40) {
             0 => {
                 let day = 1 + random.below(8);
@@ -130,7 +130,7 @@ impl Twins {
     }
 
     /// Every row of both, and that no key is there twice.
-    pub async fn compare_everything(&self, at: &str) {
+    pub(crate) async fn compare_everything(&self, at: &str) {
         let differences =
             ask(&self.owner, "(table t except all table p) union all (table p except all table t) limit 3")
                 .await;
@@ -138,14 +138,14 @@ impl Twins {
     }
 
     /// A session whose snapshot stays.
-    pub async fn begin_old_snapshot(&mut self, cluster: &Cluster) {
+    pub(crate) async fn begin_old_snapshot(&mut self, cluster: &Cluster) {
         let old = cluster.connect("db").await;
         old.batch_execute("begin isolation level repeatable read; select 1").await.expect("begins");
         self.old = Some(old);
     }
 
     /// Reads both in that session.
-    pub async fn read_in_old_snapshot(&self, random: &mut Random, at: &str) {
+    pub(crate) async fn read_in_old_snapshot(&self, random: &mut Random, at: &str) {
         let old = self.old.as_ref().expect("a snapshot was begun");
         // An added column is there for a snapshot from before it as well, so whole rows are not asked for here.
         let statement = Statement::read(random);

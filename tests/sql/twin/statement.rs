@@ -1,10 +1,10 @@
 //! Random statements.
 
 /// A small random generator: the same seed gives the same statements everywhere.
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -17,7 +17,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, count: u64) -> u64 {
+    pub(crate) fn below(&mut self, count: u64) -> u64 {
         self.next() % count
     }
 
@@ -28,7 +28,7 @@ impl Random {
 
 /// How answers are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expect {
+pub(crate) enum Expect {
     /// Row by row.
     Order,
     /// As multisets.
@@ -36,19 +36,19 @@ pub enum Expect {
 }
 
 /// A statement over the table `TABLE`.
-pub struct Statement {
+pub(crate) struct Statement {
     text: String,
-    pub expect: Expect,
-    pub settings: Vec<String>,
+    pub(crate) expect: Expect,
+    pub(crate) settings: Vec<String>,
 }
 
 impl Statement {
-    pub fn on(&self, table: &str) -> String {
+    pub(crate) fn on(&self, table: &str) -> String {
         self.text.replace("TABLE", table)
     }
 
     /// Reads or writes.
-    pub fn random(random: &mut Random, as_reader: bool) -> Self {
+    pub(crate) fn random(random: &mut Random, as_reader: bool) -> Self {
         match random.below(4) {
             0 => Self::write(random, as_reader),
             _ => Self::read(random),
@@ -56,7 +56,7 @@ impl Statement {
     }
 
     /// Reads.
-    pub fn read(random: &mut Random) -> Self {
+    pub(crate) fn read(random: &mut Random) -> Self {
         let condition = condition(random, "a");
         let (text, expect) = match random.below(18) {
             0 => (format!("select {} from TABLE a where {condition}", projection(random)), Expect::Multiset),

@@ -87,10 +87,10 @@ fn trouble(node: &NodeRow, now: Timestamp) -> Option<String> {
     if let Some(fork) = &node.fork {
         return Some(format!("two copies speak: {fork}"));
     }
-    if let (Some(failure), Some(failed)) = (&node.failure, node.failed_at) {
-        if node.seen_at.is_none_or(|seen| failed > seen) {
-            return Some(format!("{} ({})", failure, ago(failed, now)));
-        }
+    if let (Some(failure), Some(failed)) = (&node.failure, node.failed_at)
+        && node.seen_at.is_none_or(|seen| failed > seen)
+    {
+        return Some(format!("{} ({})", failure, ago(failed, now)));
     }
     let Some(seen) = node.seen_at else { return Some("never heard of".to_owned()) };
     let silent = (i64::from(node.interval_seconds.unwrap_or(60)) * SILENT_INTERVALS).max(3_600);
