@@ -72,7 +72,7 @@ fmt: ## format the sources
 	cargo fmt --all
 
 .PHONY: test
-test: check deny test-unit test-system ## everything that a change must pass
+test: check deny test-unit test-sql test-system ## everything that a change must pass
 	$(STEP) "passed" "make test"
 
 .PHONY: check

@@ -27,9 +27,12 @@ const WORLD: &str = "
     insert into fleet.offers (customer_id, currency) select customer_id, 'EUR' from fleet.customers;
     insert into fleet.products (sku, name, action, price, currency, lead_time_days, lead_time_as_of)
         values ('P', 'P', 'expansion', 1, 'EUR', 1, current_date);
+    -- As if offered before the purpose was withdrawn.
+    alter table fleet.offer_items disable trigger user;
     insert into fleet.offer_items (offer_id, unit_id, resource, product_id, action, quantity, price)
         select o.offer_id, u.unit_id, 'capacity', p.product_id, 'expansion', 1, 1
           from fleet.offers o join fleet.units u using (customer_id), fleet.products p;
+    alter table fleet.offer_items enable trigger user;
     create role north login in role headroom_sales;
     create role everywhere login in role headroom_sales;
     create role nobody login in role headroom_sales;

@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn a_band_that_holds_four_of_five_stays_and_others_are_stretched() {
         let told = |width| {
-            let prior = recalibrated(Prior::builtin(), &outcomes(1_000, width));
-            (prior.spread_early, prior.spread_late)
+            let (before, after) = (Prior::builtin(), recalibrated(Prior::builtin(), &outcomes(1_000, width)));
+            (after.spread_early / before.spread_early, after.spread_late / before.spread_late)
         };
         // Evenly spread outcomes: a tenth beyond each end where the band is 0.8 of their range.
         assert_eq!(told(1.25), (1.0, 1.0));

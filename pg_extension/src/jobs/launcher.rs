@@ -1,7 +1,10 @@
 //! The launcher: a process connected to no database, so that it keeps none from being dropped. It starts a short-lived worker
 //! in each database and never runs a job itself, so no job can end it. It starts after recovery: not on a standby.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use pgrx::{
     GucContext, GucFlags, GucRegistry, GucSetting,
@@ -62,11 +65,17 @@ pub extern "C-unwind" fn headroom_job_launcher(_argument: pg_sys::Datum) {
     BackgroundWorker::attach_signal_handlers(SignalWakeFlags::SIGHUP | SignalWakeFlags::SIGTERM);
     BackgroundWorker::connect_worker_to_spi(None, None);
     let mut workers: HashMap<pg_sys::Oid, DynamicBackgroundWorker> = HashMap::new();
-    while BackgroundWorker::wait_latch(Some(Duration::from_secs(INTERVAL.get().unsigned_abs().into()))) {
+    // The end of a worker wakes the launcher too; that is no reason to look again before the interval has passed.
+    let mut next = Instant::now();
+    while BackgroundWorker::wait_latch(Some(next.saturating_duration_since(Instant::now()))) {
         if BackgroundWorker::sighup_received() {
             // SAFETY: between two transactions, as the server asks for it.
             unsafe { pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP) };
         }
+        if Instant::now() < next {
+            continue;
+        }
+        next = Instant::now() + Duration::from_secs(INTERVAL.get().unsigned_abs().into());
         workers.retain(|_, worker| worker.pid().is_ok());
         if !ENABLED.get() {
             continue;
