@@ -116,3 +116,67 @@ fn days_between(old: Timestamp, new: Timestamp) -> i64 {
     let half_day = SignedDuration::from_hours(12).as_secs();
     (new.as_second() - old.as_second() + half_day).div_euclid(DAY_SECONDS)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::follow;
+    use crate::forecast::{Forecast, Passage, PassagePoint, Prior, Question, State, forecast};
+    use crate::unit::Resource;
+
+    fn at(days: i64) -> Timestamp {
+        "2026-11-24T00:00:00Z".parse::<Timestamp>().expect("a time") + SignedDuration::from_hours(24 * days)
+    }
+
+    fn told(asked: i64, state: State, dates: [i64; 3], within: f64) -> Forecast {
+        let question = Question {
+            resource: Resource::Capacity,
+            observations: &[],
+            limit: Some(1.0),
+            as_of: at(asked),
+            horizon_days: 365,
+        };
+        let [p10, p50, p90] = dates.map(|days| (state == State::Dated).then(|| at(days)));
+        Forecast {
+            state,
+            p10,
+            p50,
+            p90,
+            passage: Passage(vec![PassagePoint { at: at(365), probability: within }]),
+            ..forecast(&question, &Prior::builtin())
+        }
+    }
+
+    #[test]
+    fn a_date_that_hardly_moves_stays_and_one_that_moves_is_told() {
+        let old = told(0, State::Dated, [100, 150, 200], 0.9);
+        let dates = |days| {
+            let new = follow(&old, told(1, State::Dated, days, 0.9));
+            [new.p10, new.p50, new.p90]
+        };
+        assert_eq!(dates([110, 140, 230]), [old.p10, old.p50, old.p90]);
+        assert_eq!(dates([110, 130, 230]), [Some(at(110)), Some(at(130)), Some(at(230))]);
+    }
+
+    #[test]
+    fn a_state_changes_only_on_clear_evidence() {
+        let dated = told(0, State::Dated, [300, 400, 500], 0.11);
+        assert_eq!(follow(&dated, told(1, State::BeyondHorizon, [0; 3], 0.08)).state, State::Dated);
+        let gone = follow(&dated, told(1, State::BeyondHorizon, [0; 3], 0.06));
+        assert_eq!((gone.state, gone.p10), (State::BeyondHorizon, None));
+        let open = told(0, State::BeyondHorizon, [0; 3], 0.08);
+        let held = follow(&open, told(1, State::Dated, [300, 400, 500], 0.12));
+        assert_eq!((held.state, held.p10, held.p90), (State::BeyondHorizon, None, None));
+        assert_eq!(follow(&open, told(1, State::Dated, [300, 400, 500], 0.13)).state, State::Dated);
+    }
+
+    #[test]
+    fn a_new_limit_and_a_date_that_has_passed_are_told_at_once() {
+        let mut old = told(0, State::Dated, [100, 150, 200], 0.9);
+        old.limit = Some(2.0);
+        assert_eq!(follow(&old, told(1, State::Dated, [104, 150, 200], 0.9)).p10, Some(at(104)));
+        let past = told(0, State::Dated, [1, 150, 200], 0.9);
+        assert_eq!(follow(&past, told(2, State::Dated, [3, 150, 200], 0.9)).p10, Some(at(3)));
+    }
+}

@@ -1,8 +1,6 @@
 //! Forecasts of a run: written in arrays, read back for whoever asks.
 
-use headroom_core::forecast::{Factor, FanPoint, Forecast, Passage, Reason, State};
-use headroom_core::unit::Resource;
-use jiff::Timestamp;
+use headroom_core::forecast::{Factor, FanPoint, Forecast, Passage, Reason};
 use serde::Serialize;
 use tokio_postgres::types::Json;
 use tokio_postgres::{Error, GenericClient, Row, Transaction};
@@ -129,62 +127,19 @@ fn stored(row: &Row) -> Result<Option<Stored>, Error> {
     }))
 }
 
-/// What the current run says of a resource, as far as the next run must know it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Previous {
-    /// Of which unit.
-    pub(crate) unit: i64,
-    /// Of which component.
-    pub(crate) component: i64,
-    /// Of what.
-    pub(crate) resource: Resource,
-    /// What it says.
-    pub(crate) state: State,
-    /// The three dates.
-    pub(crate) dates: [Option<Timestamp>; 3],
-    /// The limit.
-    pub(crate) limit: Option<f64>,
-    /// The moment of asking.
-    pub(crate) as_of: Timestamp,
-    /// Last observation used.
-    pub(crate) data_until: Option<Timestamp>,
-    /// Model and version of its constants.
-    pub(crate) model: String,
-}
-
 /// What the current run says of the units of a range.
-pub(crate) async fn previous(client: &impl GenericClient, range: Range) -> Result<Vec<Previous>, Error> {
+pub(crate) async fn previous(client: &impl GenericClient, range: Range) -> Result<Vec<Stored>, Error> {
     let rows = client
         .query(
-            "select k.unit_id, f.component_id, f.resource, f.state, f.p10, f.p50, f.p90, f.resource_limit, f.as_of,
-                    f.data_until, f.model
-               from fleet.components k
-               join fleet.forecast_runs r on r.is_current
-               join fleet.forecasts f on f.component_id = k.component_id and f.run_id = r.run_id
-              where k.unit_id between $1 and $2",
+            &format!(
+                "select {COLUMNS} from fleet.forecasts f join fleet.components k using (component_id)
+                   join fleet.forecast_runs r on r.run_id = f.run_id and r.is_current
+                  where k.unit_id between $1 and $2"
+            ),
             &[&range.first, &range.last],
         )
         .await?;
-    let mut known = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let (Ok(resource), Ok(state)) =
-            (row.try_get::<_, &str>(2)?.parse(), row.try_get::<_, &str>(3)?.parse())
-        else {
-            continue;
-        };
-        known.push(Previous {
-            unit: row.try_get(0)?,
-            component: row.try_get(1)?,
-            resource,
-            state,
-            dates: [row.try_get(4)?, row.try_get(5)?, row.try_get(6)?],
-            limit: row.try_get(7)?,
-            as_of: row.try_get(8)?,
-            data_until: row.try_get(9)?,
-            model: row.try_get(10)?,
-        });
-    }
-    Ok(known)
+    rows.iter().filter_map(|row| stored(row).transpose()).collect()
 }
 
 /// Forecasts of one run, in the order of unit, component and resource.

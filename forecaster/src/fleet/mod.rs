@@ -1,8 +1,7 @@
 //! Forecasts of the fleet, in ranges of units that several services claim from one run.
 //!
 //! [`run`] begins, shares out and publishes, [`range`] does one range in one transaction, [`select`] says which units are
-//! due, [`compute`] asks core, [`settle`] rounds once for all readers, [`steady`] keeps a date from flapping, [`validate`]
-//! holds back what cannot be. [`backtest`] judges earlier origins by what came, [`recalibrate`] sets the band's width by it.
+//! due, [`compute`] asks core, [`settle`] rounds once for all readers, [`validate`] holds back what cannot be. [`backtest`] judges earlier origins by what came, [`recalibrate`] sets the band's width by it.
 
 mod backtest;
 mod compute;
@@ -11,7 +10,6 @@ mod recalibrate;
 mod run;
 mod select;
 mod settle;
-mod steady;
 mod validate;
 
 use crate::database::runs::Scope;

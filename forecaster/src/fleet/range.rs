@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use headroom_core::forecast::{Forecast, Prior};
+use headroom_core::forecast::{Forecast, Prior, follow};
 use headroom_core::plan::Item;
 use headroom_core::unit::Resource;
 use jiff::Timestamp;
@@ -14,10 +14,9 @@ use super::backtest::{JUDGED_DAYS, backtest};
 use super::compute::{Asked, plan};
 use super::select::{counts, unchanged};
 use super::settle::settle;
-use super::steady::steady;
 use super::validate::flaw;
 use crate::database::backtests;
-use crate::database::forecasts::{self, Previous};
+use crate::database::forecasts::{self, Stored};
 use crate::database::histories::{self, Component, History, Site};
 use crate::database::plans::{self, UnitPlan};
 use crate::database::runs::{self, Done, Range, Run, Scope};
@@ -29,7 +28,7 @@ struct Given {
     components: Vec<Component>,
     sites: Vec<Site>,
     histories: Vec<History>,
-    previous: Vec<Previous>,
+    previous: Vec<Stored>,
 }
 
 /// What came of it.
@@ -57,8 +56,8 @@ pub(crate) async fn forecast_range(
     };
     let (carried_parts, carried_resources): (Vec<i64>, Vec<&str>) = previous
         .iter()
-        .filter(|one| stands.contains(&one.unit))
-        .map(|one| (one.component, one.resource.as_str()))
+        .filter(|one| stands.contains(&one.unit_id))
+        .map(|one| (one.component_id, one.forecast.resource.as_str()))
         .unzip();
     let carried = forecasts::carry_over(transaction, run.id, &carried_parts, &carried_resources).await?;
     let carried_units: Vec<i64> = stands.iter().copied().collect();
@@ -144,7 +143,7 @@ async fn computed(
     transaction: &Transaction<'_>,
     range: Range,
     components: Vec<Component>,
-    previous: Vec<Previous>,
+    previous: Vec<Stored>,
     asked: &Arc<Asked>,
     catalogue: &Arc<Vec<Item>>,
 ) -> anyhow::Result<Computed> {
@@ -163,7 +162,7 @@ async fn computed(
 fn compute(given: &Given) -> Computed {
     let parts: BTreeMap<i64, &Component> = given.components.iter().map(|part| (part.id, part)).collect();
     let before: BTreeMap<_, _> =
-        given.previous.iter().map(|one| ((one.component, one.resource), one)).collect();
+        given.previous.iter().map(|one| ((one.component_id, one.forecast.resource), &one.forecast)).collect();
     let mut computed = Computed::default();
     let mut of_unit: BTreeMap<i64, Vec<(i64, Forecast)>> = BTreeMap::new();
     for history in &given.histories {
@@ -172,7 +171,7 @@ fn compute(given: &Given) -> Computed {
         };
         let mut forecast = given.asked.forecast(history);
         if let Some(before) = before.get(&(history.component, history.resource)) {
-            forecast = steady(forecast, before);
+            forecast = follow(before, forecast);
         }
         let forecast = settle(forecast);
         if let Some(flaw) = flaw(&forecast) {

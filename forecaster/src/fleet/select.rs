@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use headroom_core::unit::Resource;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::database::forecasts::Previous;
+use crate::database::forecasts::Stored;
 use crate::database::histories::Component;
 
 /// A forecast without new status is made again after this time: its dates come nearer, and at last it is stale.
@@ -15,7 +15,7 @@ const AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// nor made with other constants.
 pub(crate) fn unchanged(
     components: &[Component],
-    previous: &[Previous],
+    previous: &[Stored],
     model: &str,
     as_of: Timestamp,
 ) -> BTreeSet<i64> {
@@ -26,9 +26,10 @@ pub(crate) fn unchanged(
     }
     let mut told: BTreeMap<i64, (Option<Timestamp>, bool)> = BTreeMap::new();
     for one in previous {
-        let known = told.entry(one.unit).or_insert((None, true));
-        known.0 = known.0.max(one.data_until);
-        known.1 &= one.model == model && as_of.duration_since(one.as_of) < AGE_MAX && one.as_of <= as_of;
+        let known = told.entry(one.unit_id).or_insert((None, true));
+        let said = &one.forecast;
+        known.0 = known.0.max(said.data_until);
+        known.1 &= said.model == model && as_of.duration_since(said.as_of) < AGE_MAX && said.as_of <= as_of;
     }
     newest
         .into_iter()
@@ -44,12 +45,12 @@ pub(crate) fn counts(component: &Component, resource: Resource) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use headroom_core::forecast::State;
+    use headroom_core::forecast::{Observation, Prior, Question, forecast};
     use headroom_core::unit::Resource;
     use jiff::{SignedDuration, Timestamp};
 
     use super::{counts, unchanged};
-    use crate::database::forecasts::Previous;
+    use crate::database::forecasts::Stored;
     use crate::database::histories::Component;
 
     fn at(hours: i64) -> Timestamp {
@@ -69,18 +70,16 @@ mod tests {
         }
     }
 
-    fn told(component: i64, unit: i64, until: i64) -> Previous {
-        Previous {
-            unit,
-            component,
+    fn told(component: i64, unit: i64, until: i64) -> Stored {
+        let question = Question {
             resource: Resource::Capacity,
-            state: State::Dated,
-            dates: [None; 3],
-            limit: None,
+            observations: &[Observation { at: at(until), used: 1.0, limit: None }],
+            limit: Some(2.0),
             as_of: at(0),
-            data_until: Some(at(until)),
-            model: "m".to_owned(),
-        }
+            horizon_days: 365,
+        };
+        let prior = Prior { version: "m".to_owned(), ..Prior::builtin() };
+        Stored { unit_id: unit, component_id: component, forecast: forecast(&question, &prior) }
     }
 
     #[test]

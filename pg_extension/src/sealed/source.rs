@@ -58,7 +58,10 @@ pub(super) fn missing_index(blocks: pg_sys::Oid) -> Error {
     let name = relation::name(blocks);
     Error::new(Kind::NotReady, format!("an index of {name} is missing"))
         .detail("The order of blocks comes from it.")
-        .hint(format!("SELECT headroom.index_blocks({});", pgrx::spi::quote_literal(&name)))
+        .hint(format!(
+            "Make it as a dump has it in its section post-data: CREATE INDEX ON {name} (the segment columns, \
+             last_time DESC, first_time), and another on (the segment columns, first_time)."
+        ))
 }
 
 /// A row of a table of blocks, in a slot that is deformed.
