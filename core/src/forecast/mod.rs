@@ -3,7 +3,6 @@
 //! Exhaustion is a first passage: the first time that the value reaches its limit. The same input gives the same
 //! output on any machine: no clock, no hidden randomness, transcendental functions from `libm`.
 
-mod accuracy;
 mod answer;
 mod backtest;
 mod bootstrap;
@@ -21,6 +20,7 @@ mod prior;
 mod quantities;
 mod question;
 mod random;
+mod recalibrate;
 mod regular;
 mod replay;
 mod seasonal;
@@ -30,9 +30,8 @@ mod state;
 mod tests;
 mod why;
 
-pub use accuracy::{Accuracy, HorizonError};
 pub use answer::{Factor, FanPoint, Forecast, Passage, PassagePoint};
-pub use backtest::{BacktestCase, backtest};
+pub use backtest::{BacktestCase, JUDGED_DAYS, backtest};
 pub use endurance::{EnduranceFigures, EnduranceUsed, endurance_used};
 pub use evidence::{EVIDENCE, capacity_evidence};
 pub use first_passage::{FirstPassage, first_passages};
@@ -42,5 +41,6 @@ pub use model::forecast;
 pub use pooled::Pooled;
 pub use prior::Prior;
 pub use question::{Observation, Question};
+pub use recalibrate::{Outcome, recalibrated};
 pub use seasonal::hourly_forecast;
 pub use state::{Reason, State};

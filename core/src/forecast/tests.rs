@@ -3,10 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{
-    Accuracy, BacktestCase, Forecast, Observation, Pooled, Prior, Question, State, backtest, first_passages,
-    follow, forecast,
-};
+use super::{Forecast, Observation, Pooled, Prior, Question, State, first_passages, follow, forecast};
 use crate::unit::Resource;
 
 const DAY: i64 = 86_400;
@@ -225,56 +222,6 @@ fn busy_hours_that_grow_are_dated_and_the_busiest_hour_is_named() {
     );
     assert_eq!(ask(Some(0.3)).state, State::AlreadyExhausted);
     assert_eq!(ask(None).limit, Some(1.0), "a ratio runs into all of it");
-}
-
-#[test]
-fn past_forecasts_see_nothing_later_and_are_judged_as_the_scorer_does() {
-    let observations = series((0..500).map(growing));
-    let question = |until: i64| Question {
-        resource: Resource::Capacity,
-        observations: &observations,
-        limit: Some(2e12),
-        as_of: day(until),
-        horizon_days: 365,
-    };
-    let whole = backtest(&question(499), &Prior::builtin());
-    assert!(whole.len() >= 40, "{}", whole.len());
-    // Asked 120 days earlier, the same origins give the same forecasts; only the truth is known for less long.
-    let earlier = backtest(&question(379), &Prior::builtin());
-    let mut compared = 0;
-    for case in &earlier {
-        if let Some(same) = whole.iter().find(|c| c.origin == case.origin && c.limit == case.limit) {
-            let known = |days: Option<f64>| days.filter(|d| *d <= case.judged_days());
-            assert_eq!(case.p50_days, known(same.p50_days));
-            assert_eq!(case.true_days, known(same.true_days));
-            compared += 1;
-        }
-    }
-    assert!(compared > 10, "{compared}");
-    let accuracy = Accuracy::of(&whole).unwrap();
-    assert!((accuracy.coverage + accuracy.early + accuracy.late - 1.0).abs() < 1e-9);
-    assert!(accuracy.log_pinball < 0.3, "a steady growth is easy: {accuracy:?}");
-}
-
-#[test]
-fn bands_that_missed_are_widened_and_a_few_cases_move_little() {
-    let case = |truth: f64| BacktestCase {
-        origin: day(0),
-        limit: 1.0,
-        judged_until: day(365),
-        p10_days: Some(90.0),
-        p50_days: Some(100.0),
-        p90_days: Some(111.0),
-        true_days: Some(truth),
-        drift_days: None,
-    };
-    let missed: Vec<BacktestCase> = (0..2_000).map(|i| case(if i % 2 == 0 { 75.0 } else { 100.5 })).collect();
-    let prior = Prior::builtin();
-    let wider = prior.recalibrated(&missed, "b".to_owned());
-    assert!(wider.spread_early > 1.6 * prior.spread_early, "{wider:?}");
-    assert!(wider.spread_late < prior.spread_late);
-    let hardly = prior.recalibrated(&missed[..4], "c".to_owned());
-    assert!((hardly.spread_early / prior.spread_early - 1.0).abs() < 0.02, "{hardly:?}");
 }
 
 #[test]

@@ -1,31 +1,19 @@
 //! Past forecasts judged by what came.
 
+use headroom_core::forecast::{BacktestCase, Outcome};
 use headroom_core::unit::Resource;
 use jiff::Timestamp;
 use tokio_postgres::{Error, GenericClient};
 
-/// A forecast of an earlier origin with its outcome. Days are counted from the origin; `None` is beyond the year that is
-/// judged.
+/// An earlier origin of a component's resource with its outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Judged {
     /// Which component.
     pub(crate) component: i64,
     /// Which resource.
     pub(crate) resource: Resource,
-    /// The moment of asking.
-    pub(crate) origin: Timestamp,
-    /// The limit that was asked about.
-    pub(crate) limit: f64,
-    /// Until when the truth is known.
-    pub(crate) judged_until: Timestamp,
-    /// P10, P50, P90.
-    pub(crate) quantiles: [Option<f64>; 3],
-    /// When it was truly reached; `None` where it was not by `judged_until`.
-    pub(crate) true_days: Option<f64>,
-    /// What the straight line said.
-    pub(crate) drift_days: Option<f64>,
-    /// Model and version of its constants.
-    pub(crate) model: String,
+    /// What was said, and what came.
+    pub(crate) case: BacktestCase,
 }
 
 /// Origins of these components whose outcome is settled: reached, or judged to the end.
@@ -53,14 +41,14 @@ pub(crate) async fn write(client: &impl GenericClient, judged: &[Judged]) -> Res
     }
     let component: Vec<i64> = judged.iter().map(|one| one.component).collect();
     let resource: Vec<&str> = judged.iter().map(|one| one.resource.as_str()).collect();
-    let origin: Vec<Timestamp> = judged.iter().map(|one| one.origin).collect();
-    let limit: Vec<f64> = judged.iter().map(|one| one.limit).collect();
-    let until: Vec<Timestamp> = judged.iter().map(|one| one.judged_until).collect();
-    let [p10, p50, p90] =
-        [0, 1, 2].map(|index| judged.iter().map(|one| one.quantiles[index]).collect::<Vec<Option<f64>>>());
-    let truth: Vec<Option<f64>> = judged.iter().map(|one| one.true_days).collect();
-    let drift: Vec<Option<f64>> = judged.iter().map(|one| one.drift_days).collect();
-    let model: Vec<&str> = judged.iter().map(|one| one.model.as_str()).collect();
+    let origin: Vec<Timestamp> = judged.iter().map(|one| one.case.origin).collect();
+    let limit: Vec<f64> = judged.iter().map(|one| one.case.limit).collect();
+    let until: Vec<Timestamp> = judged.iter().map(|one| one.case.judged_until).collect();
+    let [p10, p50, p90] = [0, 1, 2]
+        .map(|index| judged.iter().map(|one| one.case.quantiles[index]).collect::<Vec<Option<f64>>>());
+    let truth: Vec<Option<f64>> = judged.iter().map(|one| one.case.true_days).collect();
+    let drift: Vec<Option<f64>> = judged.iter().map(|one| one.case.drift_days).collect();
+    let model: Vec<&str> = judged.iter().map(|one| one.case.model.as_str()).collect();
     client
         .execute(
             "delete from fleet.backtests b using unnest($1::bigint[], $2::text[], $3::timestamptz[]) as g (component_id, resource, origin)
@@ -78,17 +66,6 @@ pub(crate) async fn write(client: &impl GenericClient, judged: &[Judged]) -> Res
         )
         .await?;
     Ok(())
-}
-
-/// An outcome, as the band's width is judged by.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Outcome {
-    /// Model and version of the forecast's constants.
-    pub(crate) model: String,
-    /// P10, P50, P90 in days.
-    pub(crate) quantiles: [Option<f64>; 3],
-    /// When it was reached; `None` where it was not inside the year.
-    pub(crate) true_days: Option<f64>,
 }
 
 /// Most outcomes that are looked at: the newest say how the model does now, and more do not move a tail of 10 %.

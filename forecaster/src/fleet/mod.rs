@@ -1,12 +1,11 @@
 //! Forecasts of the fleet, in ranges of units that several services claim from one run.
 //!
 //! [`run`] begins, shares out and publishes, [`range`] does one range in one transaction, [`select`] says which units are
-//! due, [`compute`] asks core, [`settle`] rounds once for all readers, [`validate`] holds back what cannot be. [`backtest`] judges earlier origins by what came, [`recalibrate`] sets the band's width by it.
+//! due, [`compute`] asks core, [`settle`] rounds once for all readers, [`validate`] holds back what cannot be.
+//! Earlier origins are judged by what came, and the band's width is set by it, with core's functions.
 
-mod backtest;
 mod compute;
 mod range;
-mod recalibrate;
 mod run;
 mod select;
 mod settle;

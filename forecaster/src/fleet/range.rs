@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use headroom_core::forecast::{Forecast, Prior, follow};
+use headroom_core::forecast::{Forecast, JUDGED_DAYS, Prior, Question, backtest, follow};
 use headroom_core::plan::Item;
 use headroom_core::unit::Resource;
 use jiff::Timestamp;
 use tokio_postgres::Transaction;
 
-use super::backtest::{JUDGED_DAYS, backtest};
 use super::compute::{Asked, plan};
 use super::select::{counts, unchanged};
 use super::settle::settle;
 use super::validate::flaw;
-use crate::database::backtests;
+use crate::database::backtests::{self, Judged};
 use crate::database::forecasts::{self, Stored};
 use crate::database::histories::{self, Component, History, Site};
 use crate::database::plans::{self, UnitPlan};
@@ -126,9 +125,20 @@ pub(crate) async fn backtest_range(
             .iter()
             .filter(|one| one.resource != Resource::Capacity || !no_capacity.contains(&one.component))
             .flat_map(|one| {
-                let resource = one.resource.to_string();
-                backtest(one, &prior, as_of, |origin| {
-                    settled.contains(&(one.component, resource.clone(), origin))
+                let question = Question {
+                    resource: one.resource,
+                    observations: &one.observations,
+                    limit: None,
+                    as_of,
+                    horizon_days: JUDGED_DAYS,
+                };
+                let name = one.resource.to_string();
+                let known = |origin| settled.contains(&(one.component, name.clone(), origin));
+                let cases = backtest(&question, &prior, known);
+                cases.into_iter().map(|case| Judged {
+                    component: one.component,
+                    resource: one.resource,
+                    case,
                 })
             })
             .collect::<Vec<_>>()

@@ -6,15 +6,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use headroom_core::forecast::Prior;
+use headroom_core::forecast::{JUDGED_DAYS, Prior, recalibrated};
 use headroom_core::plan::Item;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::backtest::JUDGED_DAYS;
 use super::compute::Asked;
 use super::range::{backtest_range, forecast_range, plan_range};
-use super::recalibrate::recalibrated;
 use crate::config::Settings;
 use crate::database::runs::{self, Done, Published, Run, Scope};
 use crate::database::{backtests, plans};

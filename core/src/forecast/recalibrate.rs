@@ -3,9 +3,7 @@
 //! Conformal in the logarithm of days: the band is stretched on each side of the median until one in ten outcomes lies
 //! beyond it, of those forecasts that were made.
 
-use headroom_core::forecast::Prior;
-
-use crate::database::backtests::Outcome;
+use super::Prior;
 
 /// Outcomes below which the constants stay as they are: fewer say little about a tail of 10 %.
 const OUTCOMES_MIN: usize = 200;
@@ -16,13 +14,25 @@ const TAIL: f64 = 0.1;
 /// Steps of the constants: with a finer one every run would have constants of its own.
 const STEP: f64 = 0.05;
 
-/// The constants with the band's width as the outcomes ask for; `given` itself where they are too few.
-pub(crate) fn recalibrated(given: Prior, outcomes: &[Outcome]) -> Prior {
+/// An outcome, as the band's width is judged by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Model and version of the forecast's constants.
+    pub model: String,
+    /// P10, P50, P90 in days.
+    pub quantiles: [Option<f64>; 3],
+    /// When it was reached; `None` where it was not inside the year.
+    pub true_days: Option<f64>,
+}
+
+/// The constants with the band's width as the outcomes ask for; `given` itself where they are too few. All outcomes must
+/// have been known at the moment that the constants are for.
+pub fn recalibrated(given: Prior, outcomes: &[Outcome]) -> Prior {
     let usable: Vec<&Outcome> = outcomes.iter().filter(|one| one.model == given.version).collect();
     if usable.len() < OUTCOMES_MIN {
         return given;
     }
-    let ln = |days: f64| days.max(1.0).ln();
+    let ln = |days: f64| libm::log(days.max(1.0));
     let beyond = f64::INFINITY; // not reached, or not inside the horizon
     let early = stretch(usable.iter().map(|one| {
         let (Some(p10), Some(p50)) = (one.quantiles[0], one.quantiles[1]) else { return 0.0 };
@@ -55,10 +65,8 @@ fn stretch(distances: impl Iterator<Item = f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use headroom_core::forecast::Prior;
-
-    use super::recalibrated;
-    use crate::database::backtests::Outcome;
+    use super::{Outcome, recalibrated};
+    use crate::forecast::Prior;
 
     /// Forecasts of 50, 100, 200 days whose outcomes lie evenly in the logarithm, `width` bands wide.
     fn outcomes(count: usize, width: f64) -> Vec<Outcome> {
