@@ -143,12 +143,26 @@ fn a_run_that_a_dead_service_began_is_gone_on_with_and_the_past_does_not_replace
 fn several_services_share_one_run() {
     let hub = Hub::with("forecast.claim = 1");
     fleet::load(&hub);
+    // The key under which runs are begun is held until all three wait for it: they start as close together as can be.
+    let held = "select count(*) from pg_locks where locktype = 'advisory' and granted";
+    let hold = "do $$ begin
+        perform pg_advisory_lock(x'686561640001'::bigint);
+        for i in 1..1200 loop
+            exit when (select count(*) from pg_locks where locktype = 'advisory' and not granted) = 3;
+            perform pg_sleep(0.05);
+        end loop;
+    end $$";
     std::thread::scope(|scope| {
+        scope.spawn(|| hub.psql(hold));
+        while hub.psql(held) == "0" {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         let runs: Vec<_> = (0..3).map(|_| scope.spawn(|| hub.run(&["forecast"]))).collect();
         for ran in runs.into_iter().map(|run| run.join().expect("it runs")) {
             assert_eq!(ran.code, 0, "{}", ran.err);
         }
     });
+    assert_eq!(hub.psql("select count(*) from fleet.forecast_runs"), "1", "one begins, the others join");
     let doubled = hub.psql("select count(*) from (select from fleet.forecasts group by run_id, component_id, resource having count(*) > 1) d");
     assert_eq!(doubled, "0");
     assert_eq!(hub.psql("select count(*) from fleet.forecasts f join fleet.forecast_runs r using (run_id) where r.is_current"), "5");

@@ -97,6 +97,12 @@ pub(crate) async fn unfinished(
     Ok(found.as_ref().map(run).transpose()?.flatten())
 }
 
+/// Waits until nobody else begins or publishes a run; let go of when the transaction ends.
+pub(crate) async fn lock(transaction: &Transaction<'_>) -> Result<(), Error> {
+    transaction.execute("select pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    Ok(())
+}
+
 /// Begins a run over ranges of `units_a_range` units that are in use.
 pub(crate) async fn begin(
     transaction: &Transaction<'_>,
@@ -105,7 +111,6 @@ pub(crate) async fn begin(
     prior: &Prior,
     units_a_range: i64,
 ) -> Result<Run, Error> {
-    transaction.execute("select pg_advisory_xact_lock($1)", &[&LOCK]).await?;
     let row = transaction
         .query_one(
             "insert into fleet.forecast_runs (as_of, model, scope, constants) values ($1, $2, $3, $4) returning run_id",
@@ -213,7 +218,7 @@ pub(crate) async fn publish(
     run: i64,
     flaw: impl Fn(Done, Option<i64>) -> Option<String>,
 ) -> Result<Published, Error> {
-    transaction.execute("select pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    lock(transaction).await?;
     let row = transaction
         .query_one(
             "select bool_and(done_at is not null), coalesce(sum(forecasts), 0)::bigint, coalesce(sum(carried), 0)::bigint,

@@ -122,17 +122,22 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
             ))
             .into());
         }
-    } else if let Some(run) = runs::unfinished(&**client, request.scope, now - UNFINISHED_MAX).await? {
+    }
+    // Looked for under the lock: of several that start together one begins, the others join.
+    let transaction = client.transaction().await?;
+    runs::lock(&transaction).await?;
+    if request.as_of.is_none()
+        && let Some(run) = runs::unfinished(&*transaction, request.scope, now - UNFINISHED_MAX).await?
+    {
         return Ok(run);
     }
     let as_of = match request.as_of {
         Some(as_of) => Timestamp::from_second(as_of.as_second())?,
         None => now,
     };
-    let outcomes = backtests::outcomes(&**client, as_of, i32::from(JUDGED_DAYS)).await?;
-    let prior = recalibrated(fitted(&**client).await?, &outcomes);
+    let outcomes = backtests::outcomes(&*transaction, as_of, i32::from(JUDGED_DAYS)).await?;
+    let prior = recalibrated(fitted(&*transaction).await?, &outcomes);
     let units_a_range = i64::from(hub.settings().forecast_claim);
-    let transaction = client.transaction().await?;
     let run = runs::begin(&transaction, as_of, request.scope, &prior, units_a_range).await?;
     transaction.commit().await?;
     Ok(run)
