@@ -115,13 +115,10 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
     let now = Timestamp::from_second(Timestamp::now().as_second())?;
     let mut client = hub.pool().get().await?;
     runs::give_up_old(&**client, now - UNFINISHED_MAX).await?;
-    if let Some(as_of) = request.as_of {
-        if as_of > now {
-            return Err(Failure::Usage(format!(
-                "--as-of {as_of} lies in the future: nothing is known there"
-            ))
-            .into());
-        }
+    if let Some(as_of) = request.as_of.filter(|as_of| *as_of > now) {
+        return Err(
+            Failure::Usage(format!("--as-of {as_of} lies in the future: nothing is known there")).into()
+        );
     }
     // Looked for under the lock: of several that start together one begins, the others join.
     let transaction = client.transaction().await?;
