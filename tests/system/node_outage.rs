@@ -34,8 +34,7 @@ fn settings(node: &NodeProcess) -> Settings {
         .expect("settings")
 }
 
-/// The child: measures a simulated machine as fast as its disk allows and pushes, until it is killed or has reached its
-/// last round, after which it only pushes. Does nothing when it is run as a test.
+/// The child: measures a simulated machine round after round and pushes, until it is killed or has reached its last round, after which it only pushes. Does nothing when it is run as a test.
 #[tokio::test]
 async fn child() {
     let Ok(told) = std::env::var(CHILD) else { return };
@@ -60,6 +59,8 @@ async fn child() {
             tokio::task::spawn_blocking(move || measuring.take(simulated(measured, boot)))
                 .await
                 .expect("kept");
+            // On the quickest disk too a kill finds it measuring.
+            tokio::time::sleep(Duration::from_millis(2)).await;
         } else {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -116,12 +117,19 @@ async fn outage(days: u64, kills: u32) {
     node.must(&["enrol", "--token", &hub.token()]).expect("enrolled");
     let rounds = days * ROUNDS_A_DAY;
     let mut chance = 0x5eed_u64;
-    // A little before the outage, then the outage with the kills spread over it.
-    let mut running = start(&node, rounds);
+    // An hour before the outage, one that is committed and not acknowledged, then the outage with the kills spread over it.
+    let mut running = start(&node, 12);
     until("the hub has something", || !hub.kept().samples.is_empty()).await.expect("pushed");
     hub.set_mood(Mood::Forgetful);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    running.kill().expect("it runs");
+    running.wait().expect("it ended");
+    let acknowledged = hub.kept().order.len();
+    running = start(&node, 24);
+    until("the hub commits and forgets", || hub.kept().order.len() > acknowledged).await.expect("pushed");
     hub.set_mood(Mood::Down);
+    running.kill().expect("it runs");
+    running.wait().expect("it ended");
+    running = start(&node, rounds);
     let mut seen = 0;
     for kill in 0..kills {
         let wanted = rounds * COMPONENTS * u64::from(kill + 1) / u64::from(kills + 1);
