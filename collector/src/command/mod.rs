@@ -20,7 +20,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogFormat, Merged, SETTINGS, Settings, merge};
 use crate::failure::{Failure, exit_code};
@@ -157,13 +159,14 @@ fn flags(matches: &ArgMatches) -> BTreeMap<&'static str, String> {
 /// Logs go to standard error; a command that a person runs only warns, unless told otherwise.
 fn start_log(settings: &Settings, service: bool) -> anyhow::Result<()> {
     let level = if service || settings.log != "info" { settings.log.as_str() } else { "warn" };
-    let filter =
-        EnvFilter::try_new(level).map_err(|error| Failure::Configuration(format!("log: {error}")))?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Not EnvFilter: it brings regular expressions, half a megabyte.
+    let filter: Targets = level.parse().map_err(|error| Failure::Configuration(format!("log: {error}")))?;
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).with_ansi(false);
+    let log = tracing_subscriber::registry().with(filter);
     match settings.log_format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.with(lines).init(),
+        LogFormat::Json => log.with(lines.json()).init(),
     }
     Ok(())
 }
