@@ -111,6 +111,7 @@ impl DemoNode {
                 absences: self.units.iter().flat_map(report::absences).collect(),
                 gone: Vec::new(),
                 notices: Vec::new(),
+                remarks: Vec::new(),
             },
             batch: Batch {
                 node: self.identity.node,

@@ -101,6 +101,7 @@ impl Node {
             absences: Vec::new(),
             gone: Vec::new(),
             notices: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 

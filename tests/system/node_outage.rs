@@ -77,7 +77,14 @@ fn simulated(number: u64, boot: Uuid) -> Round {
         boot,
         status: Status { used_bytes: Some(Bytes(number * 1_000 + component)), ..Status::default() },
     });
-    Round { at, clock_jump_seconds: None, units: Vec::new(), rows: rows.collect(), absences: Vec::new() }
+    Round {
+        at,
+        clock_jump_seconds: None,
+        units: Vec::new(),
+        rows: rows.collect(),
+        absences: Vec::new(),
+        remarks: Vec::new(),
+    }
 }
 
 fn start(node: &NodeProcess, rounds: u64) -> Child {

@@ -58,6 +58,7 @@ fn measured(settings: &Settings, node: Uuid, now: Timestamp) -> anyhow::Result<S
         units: round.units,
         gone: Vec::new(),
         absences: round.absences,
+        remarks: round.remarks,
         notices: Vec::new(),
     })
 }

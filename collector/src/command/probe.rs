@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headroom_core::unit::{Absence, ComponentKey, Status, UnitReport};
+use headroom_core::unit::{Absence, ComponentKey, Remark, Status, UnitReport};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use super::Context;
 use crate::measure::clock::{Clock as _, SystemClock};
 use crate::measure::difference::Differences;
 use crate::probe::redfish::Array;
-use crate::probe::survey::{Remark, Survey, of_machine};
+use crate::probe::survey::{Survey, of_machine};
 
 /// Arguments of `probe`.
 #[derive(Debug, clap::Args)]

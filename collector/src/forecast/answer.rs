@@ -42,7 +42,7 @@ pub struct Asked {
 /// # Errors
 /// The store cannot be read.
 pub fn forecast_all(store: &Store, asked: &Asked) -> Result<Vec<ComponentForecast>, StoreError> {
-    let (units, _) = store.inventory()?;
+    let units = store.inventory()?.units;
     let components: Vec<Component> = units.into_iter().flat_map(|unit| unit.components).collect();
     let mut answers = Vec::new();
     for component in components {

@@ -164,7 +164,7 @@ impl Keeper {
 
     fn write_once(&mut self, round: &Round) -> Result<Option<SequenceRange>, StoreError> {
         let store = self.ensure_open()?;
-        store.note_inventory(round.at, &round.units, &round.absences)?;
+        store.note_inventory(round.at, &round.units, &round.absences, &round.remarks)?;
         if let Some(seconds) = round.clock_jump_seconds {
             let detail = format!("the clock of this machine jumped by {seconds} s");
             tracing::warn!("{detail}");

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_core::unit::{Absence, Sample, StatusField, UnitReport};
+use headroom_core::unit::{Absence, Remark, Sample, StatusField, UnitReport};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -29,6 +29,8 @@ pub struct Round {
     pub rows: Vec<Row>,
     /// What is not reported, and why.
     pub absences: Vec<Absence>,
+    /// What a person should know and no figure says.
+    pub remarks: Vec<Remark>,
 }
 
 impl Round {
@@ -128,6 +130,7 @@ impl Measurer {
             units: survey.units,
             rows,
             absences: survey.absences,
+            remarks: survey.remarks,
         })
     }
 

@@ -1,13 +1,13 @@
 //! What is told, from a round or from the store, and only as the owner allows.
 
 use headroom_core::exchange::{Answer, NodeDescription, PROTOCOL_VERSION};
-use headroom_core::unit::{Absence, ComponentKey, Consent, Sample, UnitReport, UserInformation};
+use headroom_core::unit::{Absence, ComponentKey, Consent, Remark, Sample, UnitReport, UserInformation};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::config::Settings;
 use crate::owner::{Owner, OwnerError};
-use crate::store::{Store, StoreError};
+use crate::store::{Inventory, Store, StoreError};
 
 /// Why nothing is told.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,8 @@ pub struct Snapshot {
     pub status: Vec<Sample>,
     /// What is not reported, and why.
     pub absences: Vec<Absence>,
+    /// What a person should know and no figure says.
+    pub remarks: Vec<Remark>,
     /// What is to be known about the node itself.
     pub notices: Vec<String>,
 }
@@ -49,7 +51,7 @@ impl Snapshot {
     /// # Errors
     /// The store cannot be read.
     pub fn of_store(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
-        let (units, absences) = store.inventory()?;
+        let Inventory { units, absences, remarks } = store.inventory()?;
         let keys: Vec<ComponentKey> =
             units.iter().flat_map(|unit| &unit.components).map(|component| component.key.clone()).collect();
         Ok(Self {
@@ -59,6 +61,7 @@ impl Snapshot {
             status: store.latest(&keys)?,
             units,
             absences,
+            remarks,
             notices: Vec::new(),
         })
     }
@@ -94,6 +97,7 @@ pub fn everything(
 ) -> Answer {
     let (mut units, mut gone) = (snapshot.units.clone(), snapshot.gone.clone());
     let (mut absences, mut notices) = (snapshot.absences.clone(), snapshot.notices.clone());
+    let mut remarks = snapshot.remarks.clone();
     if !settings.labels {
         let mut names = Vec::new();
         let components = units.iter_mut().chain(&mut gone).flat_map(|unit| &mut unit.components);
@@ -102,7 +106,8 @@ pub fn everything(
         names.retain(|name| name.len() > 1);
         names.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         let details = absences.iter_mut().filter_map(|absence| absence.detail.as_mut());
-        details.chain(&mut notices).for_each(|text| withhold(text, &names));
+        let remarked = remarks.iter_mut().map(|remark| &mut remark.text);
+        details.chain(&mut notices).chain(remarked).for_each(|text| withhold(text, &names));
     }
     Answer {
         protocol: PROTOCOL_VERSION,
@@ -112,6 +117,7 @@ pub fn everything(
         units,
         status: snapshot.status.clone(),
         absences,
+        remarks,
         gone,
         notices,
     }
@@ -137,6 +143,7 @@ fn withdrawal(
         units: Vec::new(),
         status: Vec::new(),
         absences: Vec::new(),
+        remarks: Vec::new(),
         gone: Vec::new(),
         notices: Vec::new(),
     }
@@ -165,7 +172,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use headroom_core::unit::{
-        Absence, AbsenceReason, Component, ComponentKey, ComponentKind, Consent, Specs, StatusField,
+        Absence, AbsenceReason, Component, ComponentKey, ComponentKind, Consent, Remark, Specs, StatusField,
         UnitKind, UnitReport, UserInformation,
     };
     use jiff::Timestamp;
@@ -207,6 +214,10 @@ mod tests {
                 reason: AbsenceReason::Refused,
                 detail: Some("/srv/payroll/old: no such file".to_owned()),
             }],
+            remarks: vec![Remark {
+                component: Some(key.clone()),
+                text: "/srv/payroll/old and its drive disagree".to_owned(),
+            }],
             notices: vec!["/srv/payroll is slow".to_owned()],
         }
     }
@@ -230,6 +241,8 @@ mod tests {
         };
         assert!(!told("false").contains("payroll"), "{}", told("false"));
         assert!(told("true").contains("/srv/payroll/old: no such file"));
+        assert!(told("true").contains("/srv/payroll/old and its drive disagree"));
+        assert!(told("false").contains("(name withheld) and its drive disagree"), "{}", told("false"));
     }
 
     #[test]

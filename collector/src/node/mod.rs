@@ -70,7 +70,8 @@ impl Node {
     pub fn take(&self, round: Round) {
         let mut keeper = self.keeper();
         let mut samples: Vec<Sample> = round.samples();
-        let (at, units, absences) = (round.at, round.units.clone(), round.absences.clone());
+        let (at, units) = (round.at, round.units.clone());
+        let (absences, remarks) = (round.absences.clone(), round.remarks.clone());
         if let Some(range) = keeper.keep(round) {
             for (sample, sequence) in samples.iter_mut().zip(range.first..=range.last) {
                 sample.sequence = sequence;
@@ -83,6 +84,7 @@ impl Node {
             units,
             status: samples,
             absences,
+            remarks,
             notices: keeper.notices(),
         };
         drop(keeper);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use headroom_core::{
     exchange::Placement,
-    unit::{Absence, ComponentKey, Evidence, EvidenceKind, Status, UnitKind, UnitReport},
+    unit::{Absence, ComponentKey, Evidence, EvidenceKind, Remark, Status, UnitKind, UnitReport},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -44,16 +44,6 @@ pub struct Survey {
     pub absences: Vec<Absence>,
     /// What a person should know: pages that disagree, sets that are degraded, tools that tell nothing.
     pub remarks: Vec<Remark>,
-}
-
-/// What a person should know of a component, or of the machine where it is of none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remark {
-    /// Which component.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub component: Option<ComponentKey>,
-    /// In one sentence.
-    pub text: String,
 }
 
 /// All probes, with what they keep between rounds.

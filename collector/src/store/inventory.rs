@@ -1,8 +1,8 @@
-//! Units and absences as last seen. They change seldom, so only changes are written.
+//! Units, absences and remarks as last seen. They change seldom, so only changes are written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headroom_core::unit::{Absence, ComponentKey, UnitReport};
+use headroom_core::unit::{Absence, ComponentKey, Remark, UnitReport};
 use jiff::Timestamp;
 use rusqlite::OptionalExtension as _;
 
@@ -10,6 +10,17 @@ use super::{Store, StoreError};
 
 /// Changes that are kept.
 const KEPT: i64 = 32;
+
+/// What there was at the last look.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Inventory {
+    /// Units with their components and specifications.
+    pub units: Vec<UnitReport>,
+    /// What is not reported, and why.
+    pub absences: Vec<Absence>,
+    /// What a person should know and no figure says.
+    pub remarks: Vec<Remark>,
+}
 
 impl Store {
     /// Writes what there is, if it differs from what was written last. Tells whether it did.
@@ -21,6 +32,7 @@ impl Store {
         at: Timestamp,
         units: &[UnitReport],
         absences: &[Absence],
+        remarks: &[Remark],
     ) -> Result<bool, StoreError> {
         let text = |what: &str, json: Result<String, serde_json::Error>| {
             json.map_err(|error| self.damaged(what, error))
@@ -28,11 +40,12 @@ impl Store {
         let described = self.one_by_one(units)?;
         let units = text("the units", serde_json::to_string(units))?;
         let absences = text("the absences", serde_json::to_string(absences))?;
+        let remarks = text("the remarks", serde_json::to_string(remarks))?;
         let same: Option<bool> = self
             .connection
             .query_row(
-                "SELECT units = ?1 AND absences = ?2 FROM inventory ORDER BY rowid DESC LIMIT 1",
-                [&units, &absences],
+                "SELECT units = ?1 AND absences = ?2 AND remarks = ?3 FROM inventory ORDER BY rowid DESC LIMIT 1",
+                [&units, &absences, &remarks],
                 |row| row.get(0),
             )
             .optional()
@@ -45,8 +58,8 @@ impl Store {
         let transaction = self.connection.transaction().map_err(sqlite)?;
         transaction
             .execute(
-                "INSERT INTO inventory (at, units, absences) VALUES (?1, ?2, ?3)",
-                (at.as_millisecond(), &units, &absences),
+                "INSERT INTO inventory (at, units, absences, remarks) VALUES (?1, ?2, ?3, ?4)",
+                (at.as_millisecond(), &units, &absences, &remarks),
             )
             .map_err(sqlite)?;
         transaction
@@ -117,22 +130,26 @@ impl Store {
         Ok(described)
     }
 
-    /// Units and absences as last written; empty before the first round.
+    /// What was last written; empty before the first round.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn inventory(&self) -> Result<(Vec<UnitReport>, Vec<Absence>), StoreError> {
-        let found: Option<(String, String)> = self
+    pub fn inventory(&self) -> Result<Inventory, StoreError> {
+        let found: Option<(String, String, String)> = self
             .connection
-            .query_row("SELECT units, absences FROM inventory ORDER BY rowid DESC LIMIT 1", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            .query_row(
+                "SELECT units, absences, remarks FROM inventory ORDER BY rowid DESC LIMIT 1",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
             .optional()
             .map_err(|source| self.sqlite(source))?;
-        let Some((units, absences)) = found else { return Ok((Vec::new(), Vec::new())) };
-        let units = serde_json::from_str(&units).map_err(|error| self.damaged("the units", error))?;
-        let absences =
-            serde_json::from_str(&absences).map_err(|error| self.damaged("the absences", error))?;
-        Ok((units, absences))
+        let Some((units, absences, remarks)) = found else { return Ok(Inventory::default()) };
+        let damaged = |what: &str, error: serde_json::Error| self.damaged(what, error);
+        Ok(Inventory {
+            units: serde_json::from_str(&units).map_err(|error| damaged("the units", error))?,
+            absences: serde_json::from_str(&absences).map_err(|error| damaged("the absences", error))?,
+            remarks: serde_json::from_str(&remarks).map_err(|error| damaged("the remarks", error))?,
+        })
     }
 }

@@ -7,7 +7,7 @@
 //! | [`columns`] | the columns of a status, by the names of core's fields |
 //! | [`samples`] | writing and reading samples |
 //! | [`acknowledged`] | which sequence numbers the hub has committed |
-//! | [`inventory`] | units and absences as last seen |
+//! | [`inventory`] | units, absences and remarks as last seen |
 //! | [`journal`] | who granted what, which clocks jumped, who was refused |
 //! | [`thin`] | keeping a long, coarse past when space is short |
 //! | [`quarantine`] | damaged files set aside, readable rows saved |
@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+pub use inventory::Inventory;
 pub use journal::{Entry, EntryKind};
 pub use open::{Opened, check, check_file};
 pub use quarantine::{Quarantined, export_readable, list as quarantined_files};

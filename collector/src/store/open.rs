@@ -170,5 +170,14 @@ fn add_missing_columns(connection: &Connection) -> Result<(), rusqlite::Error> {
     for name in columns::names().filter(|name| !there.iter().any(|column| column == name)) {
         connection.execute(&format!("ALTER TABLE samples ADD COLUMN {name}"), [])?;
     }
+    // Stores of the first days have an inventory without remarks.
+    let has_remarks: bool = connection.query_row(
+        "SELECT count(*) > 0 FROM pragma_table_info('inventory') WHERE name = 'remarks'",
+        [],
+        |row| row.get(0),
+    )?;
+    if !has_remarks {
+        connection.execute("ALTER TABLE inventory ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]'", [])?;
+    }
     Ok(())
 }

@@ -30,11 +30,12 @@ CREATE TABLE acknowledged (
     last  INTEGER NOT NULL CHECK (last >= first)
 );
 
--- Units and absences, written when they change.
+-- Units, absences and remarks, written when they change.
 CREATE TABLE inventory (
     at       INTEGER NOT NULL,
     units    TEXT NOT NULL,
-    absences TEXT NOT NULL
+    absences TEXT NOT NULL,
+    remarks  TEXT NOT NULL DEFAULT '[]'
 );
 
 -- Each component as last described, in its unit, as long as samples of it are held.

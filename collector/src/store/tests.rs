@@ -8,7 +8,7 @@ use std::path::Path;
 use headroom_core::{
     exchange::{Acknowledgement, Batch, SequenceRange},
     quantity::Bytes,
-    unit::{ComponentKey, Status},
+    unit::{ComponentKey, Remark, Status},
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -74,6 +74,20 @@ fn what_was_stored_is_read_back_after_a_restart() {
     assert_eq!(latest.len(), 1);
     assert_eq!(latest[0].sequence, 6);
     assert_eq!(store.journal(5).unwrap()[0].kind, EntryKind::Clock);
+}
+
+#[test]
+fn remarks_are_kept_with_the_inventory_and_a_store_without_them_learns_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let remark = Remark { component: None, text: "zpool tells nothing".to_owned() };
+    let remarks = std::slice::from_ref(&remark);
+    let mut store = open(folder.path());
+    assert!(store.note_inventory(Timestamp::UNIX_EPOCH, &[], &[], remarks).unwrap());
+    assert!(!store.note_inventory(Timestamp::UNIX_EPOCH, &[], &[], remarks).unwrap(), "nothing changed");
+    assert_eq!(store.inventory().unwrap().remarks, [remark]);
+    store.connection.execute("ALTER TABLE inventory DROP COLUMN remarks", []).unwrap();
+    drop(store);
+    assert!(open(folder.path()).inventory().unwrap().remarks.is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Batch;
-use crate::unit::{Absence, Sample, UnitReport, UserInformation};
+use crate::unit::{Absence, Remark, Sample, UnitReport, UserInformation};
 
 /// Where the node runs: on the host above the peripheral (claim 1) or in the peripheral itself (claim 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Answer {
     pub status: Vec<Sample>,
     /// What is not reported, and why.
     pub absences: Vec<Absence>,
+    /// What a person should know of the components and no figure says, such as two pages of a drive that disagree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
     /// Components that are not there any more while samples of them are still held: unplugged drives, unmounted file
     /// systems, as last described. Batches may speak of them; they have no status and no absences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

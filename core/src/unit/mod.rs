@@ -3,6 +3,7 @@
 mod component;
 mod identity;
 mod reading;
+mod remark;
 mod resource;
 mod specs;
 mod status;
@@ -11,6 +12,7 @@ mod user;
 pub use component::{Component, ComponentKey, ComponentKind, UnitKind, UnitReport};
 pub use identity::{Evidence, EvidenceKind};
 pub use reading::{LOAD_LIMIT, Reading};
+pub use remark::Remark;
 pub use resource::Resource;
 pub use specs::Specs;
 pub use status::{Absence, AbsenceReason, CapacitySource, Sample, Status, StatusField};

@@ -48,6 +48,7 @@ fn answer() -> Answer {
         absences: Vec::new(),
         gone: Vec::new(),
         notices: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 

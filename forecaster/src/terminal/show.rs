@@ -24,6 +24,10 @@ pub(crate) fn print(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
             print_component(out, answer, component)?;
         }
     }
+    let of_none = answer.remarks.iter().filter(|remark| remark.component.is_none());
+    for text in of_none.map(|remark| &remark.text).chain(&answer.notices) {
+        writeln!(out, "\nNote        {}", clean(text))?;
+    }
     Ok(())
 }
 
@@ -67,6 +71,9 @@ fn print_component(out: &mut impl Write, answer: &Answer, component: &Component)
     }
     for absence in answer.absences.iter().filter(|absence| absence.component == component.key) {
         missing(out, absence)?;
+    }
+    for remark in answer.remarks.iter().filter(|remark| remark.component.as_ref() == Some(&component.key)) {
+        writeln!(out, "    remark    {}", clean(&remark.text))?;
     }
     Ok(())
 }
