@@ -1,9 +1,7 @@
 //! The name in a certificate: names are authenticated, not addresses.
 
-use std::path::Path;
-
 use headroom_core::exchange::{HUB_DNS_NAME, enrol::hexadecimal};
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls::pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
@@ -74,10 +72,21 @@ pub(crate) fn serial_of(certificate: &CertificateDer<'_>) -> Result<String, NoNa
     Ok(hexadecimal(&raw[start..]))
 }
 
-/// When the certificate in this PEM file ends, Unix seconds.
-pub(super) fn not_after(path: &Path) -> anyhow::Result<i64> {
-    let certificate = CertificateDer::from_pem_file(path).map_err(|error| anyhow::anyhow!("{error}"))?;
-    Ok(parse(&certificate)?.validity().not_after.timestamp())
+/// When a certificate ends, Unix seconds.
+pub(crate) fn not_after(certificate: &CertificateDer<'_>) -> Result<i64, NoName> {
+    Ok(parse(certificate)?.validity().not_after.timestamp())
+}
+
+/// Whether a signature (ECDSA over P-256 with SHA-256, ASN.1) over a text is by the key of this certificate.
+pub(crate) fn is_signed_by(certificate: &CertificateDer<'_>, text: &[u8], signature: &[u8]) -> bool {
+    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
+    let scheme = rustls::SignatureScheme::ECDSA_NISTP256_SHA256;
+    let Some((_, found)) = algorithms.mapping.iter().find(|(known, _)| *known == scheme) else {
+        return false;
+    };
+    let Ok(parsed) = parse(certificate) else { return false };
+    let key = &parsed.public_key().subject_public_key.data;
+    found.iter().any(|algorithm| algorithm.verify_signature(key, text, signature).is_ok())
 }
 
 /// SHA-256 of a certificate's DER form.

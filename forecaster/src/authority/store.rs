@@ -79,20 +79,7 @@ impl Authority {
     /// Opens the authority in the data folder, and makes it where there is none.
     pub(crate) fn open(data_dir: &Path, now: Timestamp) -> anyhow::Result<Self> {
         let folder = data_dir.join("authority");
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        // Two processes that start together must not each make an authority.
-        let lock = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(folder.join("lock"))
-            .with_context(|| format!("cannot write in {}", folder.display()))?;
-        lock.lock().with_context(|| format!("cannot lock {}", folder.display()))?;
+        let _lock = lock(&folder)?;
         let (certificate, key) = (folder.join("authority.pem"), folder.join("authority.key"));
         if !certificate.exists() && !key.exists() {
             let (certificate_pem, key_pem) = new_authority(now)?;
@@ -111,6 +98,41 @@ impl Authority {
     }
 }
 
+/// Makes the folder and locks it: two processes that start together must not each make an authority.
+fn lock(folder: &Path) -> anyhow::Result<std::fs::File> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let lock = std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(folder.join("lock"))
+        .with_context(|| format!("cannot write in {}", folder.display()))?;
+    lock.lock().with_context(|| format!("cannot lock {}", folder.display()))?;
+    Ok(lock)
+}
+
+/// Takes the hub's certificate and key away, so that the next opening makes new ones.
+pub(crate) fn replace_hub_certificate(data_dir: &Path) -> anyhow::Result<()> {
+    let folder = data_dir.join("authority");
+    let _lock = lock(&folder)?;
+    // The key first: a certificate without its key is made anew, a key without its certificate too.
+    for name in ["hub.key", "hub.pem"] {
+        let path = folder.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// The hub's certificate, made anew where it is missing or a third of its time is left.
 fn hub_credentials(
     folder: &Path,
@@ -118,7 +140,7 @@ fn hub_credentials(
     now: Timestamp,
 ) -> anyhow::Result<Credentials> {
     let (certificate, key) = (folder.join("hub.pem"), folder.join("hub.key"));
-    let ends = super::names::not_after(&certificate).ok();
+    let ends = CertificateDer::from_pem_file(&certificate).ok().and_then(|der| super::not_after(&der).ok());
     let least = now.as_second() + HUB_DAYS * 86_400 / 3;
     if !key.exists() || ends.is_none_or(|end| end < least) {
         let key_pair = KeyPair::generate().context("cannot make the hub's key")?;
@@ -136,6 +158,7 @@ fn hub_credentials(
     refuse_if_readable_by_others(&key)?;
     Credentials::read(&folder.join("authority.pem"), &certificate, &key)
 }
+
 fn new_authority(now: Timestamp) -> anyhow::Result<(String, String)> {
     let key_pair = KeyPair::generate().context("cannot make the authority's key")?;
     let mut params = CertificateParams::new(Vec::new())?;

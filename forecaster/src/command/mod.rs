@@ -1,5 +1,7 @@
 //! The command line: one file a subcommand. Exit codes are those of sysexits.h (see [`crate::failure`]).
 
+mod carried;
+mod certificate;
 mod config;
 mod doctor;
 mod forecast;
@@ -51,9 +53,12 @@ enum Subcommands {
     Migrate(migrate::Arguments),
     /// Run the hub: read nodes, take pushes, forecast, draft offers, show it all
     Serve,
-    /// Nodes: make a token, enrol, list, read straight, remove
+    /// Nodes: make a token, enrol, list, read straight, import what was carried, remove
     #[command(subcommand)]
     Node(node::Commands),
+    /// The hub's own certificate: replace it where its key was seen by others
+    #[command(subcommand)]
+    Certificate(certificate::Commands),
     /// Sold and discovered units: list, match to a sale, replace, retire
     #[command(subcommand)]
     Unit(unit::Commands),
@@ -165,6 +170,7 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
             Subcommands::Migrate(arguments) => migrate::run(&context, &arguments).await,
             Subcommands::Serve => serve::run(context).await,
             Subcommands::Node(command) => node::run(&context, command).await,
+            Subcommands::Certificate(command) => certificate::run(&context, command).await,
             Subcommands::Unit(command) => unit::run(&context, command).await,
             Subcommands::User(command) => user::run(&context, command).await,
             Subcommands::Import(arguments) => import::run(&context, &arguments).await,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use headroom_core::exchange::enrol::{Opening, Request, Token, hexadecimal};
+use headroom_core::exchange::enrol::{Grant, Opening, Request, Token, hexadecimal};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Context, print_json, random_secret};
+use super::{Context, carried, print_json, random_secret};
 use crate::authority::{Credentials, Expected, client_config, fingerprint, fingerprint_client_config};
 use crate::database::nodes;
 use crate::failure::Failure;
@@ -34,6 +34,10 @@ pub(crate) enum Commands {
     Read(ReadArguments),
     /// Take a node's certificate out of use; its units and history stay
     Remove(RemoveArguments),
+    /// Sign the request of a node without a network: headroom-node enrol --request FILE
+    Sign(carried::SignArguments),
+    /// Import a signed file that a person carried: headroom-node bundle export FILE
+    ImportBundle(carried::ImportArguments),
 }
 
 /// Arguments of `headroom node token`.
@@ -111,6 +115,8 @@ pub(crate) async fn run(context: &Context, command: Commands) -> anyhow::Result<
         Commands::List(arguments) => list(context, &arguments).await,
         Commands::Read(arguments) => read(context, &arguments).await,
         Commands::Remove(arguments) => remove(context, &arguments).await,
+        Commands::Sign(arguments) => carried::sign(context, &arguments).await,
+        Commands::ImportBundle(arguments) => carried::import(context, &arguments).await,
     }
 }
 
@@ -153,29 +159,8 @@ async fn add(context: &Context, arguments: &AddArguments) -> anyhow::Result<()> 
     let mut node = NodeClient::connect(&arguments.address, config, hub.settings().pull_timeout).await?;
     let opening = Opening { secret: hexadecimal(&token.secret) };
     let request: Request = node.post("/v1/enrol/request", &opening, "enrolment request").await?;
-    let now = Timestamp::now();
-    let issued = hub
-        .authority()
-        .sign_node(request.node, &request.signing_request, now)
-        .with_context(|| Failure::Data(format!("node {} sent no valid signing request", request.node)))?;
-    let client = hub.pool().get().await?;
-    // Written before it is granted: a granted certificate that the hub does not know would be refused for ever.
-    let customer = arguments.customer.as_deref();
-    if !nodes::knows_customer(&**client, customer).await? {
-        return Err(no_customer(customer));
-    }
-    let enrolled = nodes::Enrolled {
-        node: request.node,
-        address: request.address.as_deref(),
-        customer,
-        serial: &issued.serial,
-        not_after: issued.not_after,
-    };
-    if !nodes::enrol(&**client, &enrolled, now).await? {
-        let sentence = format!("node {} belongs to another customer: name it with --customer", request.node);
-        return Err(Failure::Permission(sentence).into());
-    }
-    node.tell("/v1/enrol/grant", &intake::grant(&hub, issued)).await?;
+    let grant = enrol(&hub, &request, arguments.customer.as_deref()).await?;
+    node.tell("/v1/enrol/grant", &grant).await?;
     if arguments.json {
         return print_json(&serde_json::json!({ "node": request.node, "address": request.address }));
     }
@@ -185,6 +170,34 @@ async fn add(context: &Context, arguments: &AddArguments) -> anyhow::Result<()> 
         None => println!("it has no read API: it pushes to {}", hub.settings().announced_intake()),
     }
     Ok(())
+}
+
+/// Enrols the node of a request that a person vouches for. It is written before it is granted: a granted certificate that
+/// the hub does not know would be refused for ever.
+pub(super) async fn enrol(hub: &Hub, request: &Request, customer: Option<&str>) -> anyhow::Result<Grant> {
+    let now = Timestamp::now();
+    let issued = intake::sign(hub, request, now)
+        .with_context(|| Failure::Data(format!("node {} sent no valid signing request", request.node)))?;
+    let mut client = hub.pool().get().await?;
+    let transaction = client.transaction().await?;
+    let tx: &tokio_postgres::Transaction<'_> = &transaction;
+    if !nodes::knows_customer(tx, customer).await? {
+        return Err(no_customer(customer));
+    }
+    let enrolled = nodes::Enrolled {
+        node: request.node,
+        address: request.address.as_deref(),
+        customer,
+        serial: &issued.serial,
+        not_after: issued.not_after,
+    };
+    if !nodes::enrol(tx, &enrolled, now).await? {
+        let sentence = format!("node {} belongs to another customer: name it with --customer", request.node);
+        return Err(Failure::Permission(sentence).into());
+    }
+    let grant = intake::grant(hub, tx, issued, now).await?;
+    transaction.commit().await?;
+    Ok(grant)
 }
 
 async fn list(context: &Context, arguments: &ListArguments) -> anyhow::Result<()> {
@@ -214,10 +227,13 @@ async fn list(context: &Context, arguments: &ListArguments) -> anyhow::Result<()
 
 async fn remove(context: &Context, arguments: &RemoveArguments) -> anyhow::Result<()> {
     let hub = super::hub(context).await?;
-    let client = hub.pool().get().await?;
-    if !nodes::revoke(&**client, arguments.node, Timestamp::now()).await? {
+    let mut client = hub.pool().get().await?;
+    let transaction = client.transaction().await?;
+    let tx: &tokio_postgres::Transaction<'_> = &transaction;
+    if !nodes::revoke(tx, arguments.node, Timestamp::now()).await? {
         return Err(Failure::NotFound(format!("there is no enrolled node {}", arguments.node)).into());
     }
+    transaction.commit().await?;
     println!("node {} may no longer connect; its units and history stay", arguments.node);
     Ok(())
 }

@@ -91,6 +91,21 @@ pub(crate) async fn note(
     Ok(None)
 }
 
+/// Whether the node was heard at this moment or later, by its own clock.
+pub(crate) async fn was_heard_since(
+    client: &impl GenericClient,
+    node: Uuid,
+    answered_at: Timestamp,
+) -> Result<bool, Error> {
+    let row = client
+        .query_one(
+            "select exists (select from fleet.node_lives where node_id = $1 and answered_at >= $2)",
+            &[&node, &answered_at],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
 /// Marks a node as forked; the first mark stays.
 pub(crate) async fn mark(
     client: &impl GenericClient,

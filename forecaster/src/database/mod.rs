@@ -6,6 +6,7 @@
 //! | [`guard`] | refuses a role with too much power |
 //! | [`migrations`] | brings the schema up to date |
 //! | [`nodes`] | nodes and their certificates |
+//! | [`certificates`] | certificates that were taken out of use |
 //! | [`ranges`] | what was acknowledged, and what was set aside |
 //! | [`lives`] | copies of a node that speak at the same time |
 //! | [`units`] | what nodes describe: units, components, identity, absences |
@@ -30,6 +31,7 @@
 pub(crate) mod acting;
 pub(crate) mod backtests;
 pub(crate) mod catalogue_page;
+pub(crate) mod certificates;
 pub(crate) mod customers;
 pub(crate) mod fleet_health;
 pub(crate) mod forecasts;

@@ -1,10 +1,12 @@
 //! Nodes, their certificates and tokens.
 
-use headroom_core::exchange::{Answer, Placement};
+use headroom_core::exchange::{Answer, NodeDescription, Placement};
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::{Error, GenericClient};
 use uuid::Uuid;
+
+use super::certificates;
 
 /// A node that the hub reads.
 #[derive(Debug, Clone)]
@@ -15,6 +17,8 @@ pub(crate) struct Readable {
     pub(crate) address: String,
     /// End of its certificate.
     pub(crate) certificate_expires_at: Option<Timestamp>,
+    /// Whether a certificate of the hub was revoked since the node was last granted one with the list.
+    pub(crate) has_old_revocations: bool,
 }
 
 /// A certificate that was given to a node.
@@ -67,13 +71,21 @@ pub(crate) struct NodeRow {
 pub(crate) async fn readable(client: &impl GenericClient) -> Result<Vec<Readable>, Error> {
     let rows = client
         .query(
-            "select node_id, address, certificate_expires_at from fleet.nodes where address is not null and revoked_at is null order by node_id",
+            "select node_id, address, certificate_expires_at,
+                    exists (select from fleet.revoked_certificates r
+                             where r.node_id is null and r.revoked_at > coalesce(n.revocations_at, '-infinity'))
+               from fleet.nodes n where address is not null and revoked_at is null order by node_id",
             &[],
         )
         .await?;
     Ok(rows
         .iter()
-        .map(|row| Readable { node: row.get(0), address: row.get(1), certificate_expires_at: row.get(2) })
+        .map(|row| Readable {
+            node: row.get(0),
+            address: row.get(1),
+            certificate_expires_at: row.get(2),
+            has_old_revocations: row.get(3),
+        })
         .collect())
 }
 
@@ -198,21 +210,22 @@ pub(crate) async fn forget_tokens(client: &impl GenericClient, now: Timestamp) -
 }
 
 /// Writes an enrolment; the node's earlier certificates, suspicions and revocation end. False where the node belongs to
-/// another customer: an id alone must not take a node away from its owner.
+/// another customer: an id alone must not take a node away from its owner. In a transaction, which is to be given up then.
 pub(crate) async fn enrol(
     client: &impl GenericClient,
     enrolled: &Enrolled<'_>,
     now: Timestamp,
 ) -> Result<bool, Error> {
+    certificates::revoke_node(client, enrolled.node, now).await?;
     let written = client
         .execute(
-            "insert into fleet.nodes as n (node_id, customer_id, address, certificate_serial, certificate_expires_at, enrolled_at)
-             values ($1, (select customer_id from fleet.customers where reference = $2), $3, $4, $5, $6)
+            "insert into fleet.nodes as n (node_id, customer_id, address, certificate_serial, certificate_expires_at, enrolled_at, revocations_at)
+             values ($1, (select customer_id from fleet.customers where reference = $2), $3, $4, $5, $6, $6)
              on conflict (node_id) do update
                 set customer_id = excluded.customer_id, address = coalesce(excluded.address, n.address),
                     certificate_serial = excluded.certificate_serial, previous_certificate_serial = null,
                     certificate_expires_at = excluded.certificate_expires_at, enrolled_at = excluded.enrolled_at,
-                    revoked_at = null, forked_at = null, fork = null, failure = null, failed_at = null
+                    revocations_at = excluded.revocations_at, revoked_at = null, forked_at = null, fork = null, failure = null, failed_at = null
               where n.customer_id is null or n.customer_id = excluded.customer_id",
             &[
                 &enrolled.node,
@@ -236,21 +249,24 @@ pub(crate) async fn renew(
     client: &impl GenericClient,
     renewed: &Enrolled<'_>,
     shown: Option<&str>,
+    now: Timestamp,
 ) -> Result<(), Error> {
     client
         .execute(
             "update fleet.nodes
                 set previous_certificate_serial = coalesce($2, certificate_serial), certificate_serial = $3, certificate_expires_at = $4,
-                    address = coalesce($5, address)
+                    address = coalesce($5, address), revocations_at = $6
               where node_id = $1",
-            &[&renewed.node, &shown, &renewed.serial, &renewed.not_after, &renewed.address],
+            &[&renewed.node, &shown, &renewed.serial, &renewed.not_after, &renewed.address, &now],
         )
         .await?;
     Ok(())
 }
 
-/// Takes a node's certificate out of use. False where there is no such node, or it is out of use already.
+/// Takes a node's certificate out of use. False where there is no such node, or it is out of use already. In a
+/// transaction: the certificate is named in the list of revoked ones as well.
 pub(crate) async fn revoke(client: &impl GenericClient, node: Uuid, now: Timestamp) -> Result<bool, Error> {
+    certificates::revoke_node(client, node, now).await?;
     let changed = client
         .execute(
             "update fleet.nodes set revoked_at = $2, certificate_serial = null, previous_certificate_serial = null
@@ -269,12 +285,7 @@ pub(crate) async fn seen(
     now: Timestamp,
 ) -> Result<Option<Vec<u8>>, Error> {
     let node = &answer.description;
-    let placement = match node.placement {
-        Placement::Host => "host",
-        Placement::Peripheral => "peripheral",
-    };
-    let interval = i32::try_from(node.interval_seconds).ok().filter(|seconds| *seconds > 0);
-    let software: String = node.software.chars().filter(|c| !c.is_control()).take(200).collect();
+    let (placement, software, interval) = about(node);
     let ahead = answer.answered_at.duration_since(now).as_secs_f64();
     let row = client
         .query_opt(
@@ -285,6 +296,46 @@ pub(crate) async fn seen(
         )
         .await?;
     Ok(row.and_then(|row| row.get(0)))
+}
+
+/// What a node says of itself, as the columns take it.
+fn about(node: &NodeDescription) -> (&'static str, String, Option<i32>) {
+    let placement = match node.placement {
+        Placement::Host => "host",
+        Placement::Peripheral => "peripheral",
+    };
+    let software = node.software.chars().filter(|c| !c.is_control()).take(200).collect();
+    (placement, software, i32::try_from(node.interval_seconds).ok().filter(|seconds| *seconds > 0))
+}
+
+/// Notes that an answer of a node was carried here, and locks its row. It says nothing about the node's clock, and it may
+/// be older than what the node told since. Gives the digest of what the node described last.
+pub(crate) async fn carried(client: &impl GenericClient, answer: &Answer) -> Result<Option<Vec<u8>>, Error> {
+    let (placement, software, interval) = about(&answer.description);
+    let row = client
+        .query_opt(
+            "update fleet.nodes n
+                set placement = case when is_news then $3 else placement end,
+                    software = case when is_news then $4 else software end,
+                    interval_seconds = case when is_news then $5 else interval_seconds end,
+                    seen_at = greatest(seen_at, $2)
+               from (select seen_at is null or seen_at < $2 as is_news from fleet.nodes where node_id = $1) is_news
+              where node_id = $1 returning description_sha256",
+            &[&answer.description.node, &answer.answered_at, &placement, &software, &interval],
+        )
+        .await?;
+    Ok(row.and_then(|row| row.get(0)))
+}
+
+/// Whether a node is enrolled and not taken out of use.
+pub(crate) async fn is_enrolled(client: &impl GenericClient, node: Uuid) -> Result<bool, Error> {
+    let row = client
+        .query_one(
+            "select exists (select from fleet.nodes where node_id = $1 and revoked_at is null)",
+            &[&node],
+        )
+        .await?;
+    Ok(row.get(0))
 }
 
 /// Notes what the node described.

@@ -43,6 +43,47 @@ pub(crate) async fn describe(
     absences(client, answer).await
 }
 
+/// Writes the components of an answer that were never heard of, as gone: what was carried may be older than what the
+/// node told since and must not undo it, but its samples need their components.
+pub(crate) async fn describe_unknown(
+    client: &impl GenericClient,
+    answer: &Answer,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let node = answer.description.node;
+    let known = component_ids(client, node).await?;
+    let mut unknown = Answer { units: Vec::new(), gone: Vec::new(), ..answer.clone() };
+    for unit in reports(answer) {
+        let mut unit = unit.clone();
+        unit.components.retain(|component| !known.contains_key(&component.key.0));
+        if !unit.components.is_empty() {
+            unknown.units.push(unit);
+        }
+    }
+    if unknown.units.is_empty() {
+        return Ok(());
+    }
+    for unit in &unknown.units {
+        matching::place(client, node, unit, now).await?;
+    }
+    components(client, &unknown, now).await?;
+    let keys: Vec<&str> = all(&unknown).map(|(_, component)| component.key.0.as_str()).collect();
+    client
+        .execute(
+            "with parts as (
+                update fleet.components c set gone_at = $3 from fleet.units u
+                 where u.unit_id = c.unit_id and u.node_id = $1 and c.node_key = any ($2) returning c.component_id)
+             update fleet.units u set gone_at = $3
+              where u.node_id = $1 and u.gone_at is null
+                and not exists (select from fleet.components c
+                                 where c.unit_id = u.unit_id and c.gone_at is null
+                                   and c.component_id not in (select component_id from parts))",
+            &[&node, &keys, &now],
+        )
+        .await?;
+    Ok(())
+}
+
 /// Units that are there, then those of which samples are left.
 fn reports(answer: &Answer) -> impl Iterator<Item = &UnitReport> {
     answer.units.iter().chain(&answer.gone)

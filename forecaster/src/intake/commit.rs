@@ -21,11 +21,21 @@ pub(crate) struct Committed {
     pub(crate) set_aside: u64,
 }
 
+/// How an answer came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From the node itself, over the network, just now.
+    Direct,
+    /// As a file that a person carried: it may be old, and older than what came before it.
+    Carried,
+}
+
 /// Writes an answer and its batch, all or nothing. Writing the same again changes nothing.
 pub(crate) async fn commit(
     hub: &Hub,
     answer: &Answer,
     batch: Batch,
+    way: Way,
     now: Timestamp,
 ) -> Result<Committed, IntakeProblem> {
     examine_answer(answer)?;
@@ -36,13 +46,20 @@ pub(crate) async fn commit(
     let transaction = client.transaction().await?;
     let tx: &tokio_postgres::Transaction<'_> = &transaction;
     // The row of the node is locked: two writers for one node take turns, and deadlock never.
-    let known = nodes::seen(tx, answer, now).await?;
-    if let Some(what) = fork(tx, answer, now).await? {
+    let known = match way {
+        Way::Direct => nodes::seen(tx, answer, now).await?,
+        Way::Carried => nodes::carried(tx, answer).await?,
+    };
+    let is_stale = way == Way::Carried && lives::was_heard_since(tx, node, answer.answered_at).await?;
+    if let Some(what) = fork(tx, answer, is_stale, now).await? {
         transaction.commit().await?;
         return Err(IntakeProblem::Forked(what));
     }
     let digest = digest(answer);
-    if known.as_deref() != Some(digest.as_slice()) {
+    if is_stale {
+        examine_text(answer)?;
+        units::describe_unknown(tx, answer, now).await?;
+    } else if known.as_deref() != Some(digest.as_slice()) {
         examine_text(answer)?;
         units::describe(tx, answer, now).await?;
         nodes::described(tx, node, &digest).await?;
@@ -70,11 +87,16 @@ pub(crate) async fn commit(
 async fn fork(
     transaction: &tokio_postgres::Transaction<'_>,
     answer: &Answer,
+    is_stale: bool,
     now: Timestamp,
 ) -> Result<Option<String>, IntakeProblem> {
     let node = answer.description.node;
     if let Some(what) = lives::fork(transaction, node).await? {
         return Ok(Some(what));
+    }
+    // What is older than the last answer proves nothing.
+    if is_stale {
+        return Ok(None);
     }
     let Some(newest) = answer.status.iter().max_by_key(|sample| sample.sequence) else { return Ok(None) };
     let life = Life {

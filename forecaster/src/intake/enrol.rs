@@ -7,11 +7,13 @@ use axum::{Extension, Json};
 use headroom_core::exchange::enrol::{Grant, Request};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
 use super::body;
 use super::problem::IntakeProblem;
 use crate::authority::{IssuedCertificate, RequestRefused};
+use crate::database::certificates;
 use crate::database::nodes::{self, Enrolled};
 use crate::hub::Hub;
 use crate::listener::Peer;
@@ -55,9 +57,10 @@ pub(crate) async fn enrol(
                 .to_owned(),
         ));
     }
+    let grant = grant(&hub, tx, issued, now).await?;
     transaction.commit().await?;
     tracing::info!(address = %peer.address, node = %request.node, "enrolled a node");
-    Ok(Json(grant(&hub, issued)))
+    Ok(Json(grant))
 }
 
 /// `POST /v1/renew`: a node with a valid certificate gets its next one.
@@ -86,9 +89,9 @@ pub(crate) async fn renew(
         not_after: issued.not_after,
     };
     let shown = peer.certificate.as_ref().map(|(_, serial)| serial.as_str());
-    nodes::renew(&**client, &renewed, shown).await?;
+    nodes::renew(&**client, &renewed, shown, now).await?;
     tracing::info!(address = %peer.address, %node, "renewed a node's certificate");
-    Ok(Json(grant(&hub, issued)))
+    Ok(Json(grant(&hub, &**client, issued, now).await?))
 }
 
 /// Renews the certificate of a node that may not connect to the hub, over its read API.
@@ -96,7 +99,8 @@ pub(crate) async fn renew_over(hub: &Hub, terminal: &mut NodeClient, node: Uuid)
     let request: Request =
         terminal.post("/v1/renew/request", &serde_json::json!({}), "renewal request").await?;
     anyhow::ensure!(request.node == node, "asks for a certificate of node {}", request.node);
-    let issued = sign(hub, &request, Timestamp::now())?;
+    let now = Timestamp::now();
+    let issued = sign(hub, &request, now)?;
     let client = hub.pool().get().await?;
     let renewed = Enrolled {
         node,
@@ -106,8 +110,9 @@ pub(crate) async fn renew_over(hub: &Hub, terminal: &mut NodeClient, node: Uuid)
         not_after: issued.not_after,
     };
     // Written before it is granted. Should the grant be lost, the present certificate stays honoured and it is tried again.
-    nodes::renew(&**client, &renewed, None).await?;
-    terminal.tell("/v1/renew/grant", &grant(hub, issued)).await?;
+    nodes::renew(&**client, &renewed, None, now).await?;
+    let grant = grant(hub, &**client, issued, now).await?;
+    terminal.tell("/v1/renew/grant", &grant).await?;
     tracing::info!(%node, "renewed a node's certificate over its read API");
     Ok(())
 }
@@ -117,19 +122,27 @@ pub(crate) fn secret_hash(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.trim().to_ascii_lowercase().as_bytes()).to_vec()
 }
 
-fn sign(hub: &Hub, request: &Request, now: Timestamp) -> Result<IssuedCertificate, IntakeProblem> {
+/// Signs a node's request.
+pub(crate) fn sign(hub: &Hub, request: &Request, now: Timestamp) -> Result<IssuedCertificate, IntakeProblem> {
     hub.authority().sign_node(request.node, &request.signing_request, now).map_err(|error| match error {
         RequestRefused::Malformed(_) => IntakeProblem::invalid("signing_request", error.to_string()),
         RequestRefused::Signing(_) => IntakeProblem::Internal(error.into()),
     })
 }
 
-/// The answer with which a node can talk to this hub.
-pub(crate) fn grant(hub: &Hub, issued: IssuedCertificate) -> Grant {
-    Grant {
+/// The answer with which a node can talk to this hub, with the list of certificates that hold no longer.
+pub(crate) async fn grant(
+    hub: &Hub,
+    client: &impl GenericClient,
+    issued: IssuedCertificate,
+    now: Timestamp,
+) -> Result<Grant, IntakeProblem> {
+    let revoked = certificates::revoked(client, now).await?;
+    let list = hub.authority().revocation_list(&revoked, now).map_err(IntakeProblem::Internal)?;
+    Ok(Grant {
         certificate: issued.pem,
         authority: hub.authority().certificate_pem.clone(),
         hub_address: Some(hub.settings().announced_intake()),
-        revocations: None,
-    }
+        revocations: Some(list),
+    })
 }

@@ -5,6 +5,7 @@
 //! | [`pull`] | the hub reads the nodes on their schedule |
 //! | [`push`] | a node sends by itself |
 //! | [`enrol`] | a node gets and renews its certificate |
+//! | [`bundle`] | a signed file that a person carried |
 //! | [`body`] | bounded JSON, errors by field |
 //! | [`examine`] | what contradicts itself is refused, what cannot be is set aside |
 //! | [`ranges`] | which sequence numbers are missing |
@@ -12,6 +13,7 @@
 //! | [`problem`] | what a node is told when it is refused |
 
 mod body;
+mod bundle;
 mod commit;
 mod enrol;
 mod examine;
@@ -26,12 +28,13 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::authority::PeerName;
-use crate::database::{jobs, nodes, people};
+use crate::database::{certificates, jobs, nodes, people};
 use crate::hub::Hub;
 use crate::listener::Peer;
 use problem::IntakeProblem;
 
-pub(crate) use enrol::{grant, secret_hash};
+pub(crate) use bundle::import as import_bundle;
+pub(crate) use enrol::{grant, secret_hash, sign};
 pub(crate) use pull::{read_again, serve as pull_nodes};
 
 /// Hours after which a session is forgotten that was not used: longer than any that still counts.
@@ -73,8 +76,11 @@ pub(crate) async fn upkeep(hub: Hub) -> anyhow::Result<String> {
     let client = hub.pool().get().await?;
     let now = Timestamp::now();
     let tokens = nodes::forget_tokens(&**client, now).await?;
+    let certificates = certificates::forget_ended(&**client, now).await?;
     let runs = jobs::tidy(&**client, now - SignedDuration::from_hours(24 * HISTORY_DAYS)).await?;
     let idle = now - SignedDuration::from_hours(SESSION_HOURS_KEPT);
     let sessions = people::forget_sessions(&**client, idle, idle).await?;
-    Ok(format!("forgot {tokens} tokens, {sessions} sessions and {runs} runs of jobs"))
+    Ok(format!(
+        "forgot {tokens} tokens, {certificates} revoked certificates, {sessions} sessions and {runs} runs of jobs"
+    ))
 }

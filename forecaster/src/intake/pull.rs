@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::commit::commit;
+use super::commit::{Way, commit};
 use super::ranges::{FIRST_SEQUENCE, holes};
 use crate::authority::NODE_CERTIFICATE_DAYS;
 use crate::database::{nodes, ranges, series};
@@ -138,11 +138,12 @@ async fn read_and_note(hub: &Hub, node: &nodes::Readable) -> Result<Reading, ()>
     }
 }
 
-/// Reads a node; renews its certificate where a third of its time is left.
+/// Reads a node; renews its certificate where a third of its time is left, or where it must learn that one of the hub's
+/// own was revoked.
 async fn read_and_renew(hub: &Hub, node: &nodes::Readable, now: Timestamp) -> anyhow::Result<Reading> {
     let reading = read(hub, node.node, &node.address).await?;
     let left = node.certificate_expires_at.map(|end| end.duration_since(now).as_hours());
-    if left.is_some_and(|hours| hours < NODE_CERTIFICATE_DAYS * 24 / 3) {
+    if node.has_old_revocations || left.is_some_and(|hours| hours < NODE_CERTIFICATE_DAYS * 24 / 3) {
         let mut terminal = hub.node(node.node, &node.address, hub.settings().pull_timeout).await?;
         if let Err(error) = super::enrol::renew_over(hub, &mut terminal, node.node).await {
             // It holds for weeks yet, and the next reading tries again.
@@ -176,7 +177,7 @@ pub(crate) async fn read(hub: &Hub, node: Uuid, address: &str) -> anyhow::Result
         let Some(range) = batch.range else {
             if turn == 0 {
                 // Nothing new to write, but specifications and user information may have changed.
-                commit(hub, &answer, batch, Timestamp::now()).await?;
+                commit(hub, &answer, batch, Way::Direct, Timestamp::now()).await?;
             }
             break;
         };
@@ -197,7 +198,7 @@ pub(crate) async fn read_again(hub: &Hub, node: Uuid, address: &str) -> anyhow::
 }
 
 async fn take(hub: &Hub, answer: &Answer, batch: Batch, reading: &mut Reading) -> anyhow::Result<()> {
-    let committed = commit(hub, answer, batch, Timestamp::now()).await?;
+    let committed = commit(hub, answer, batch, Way::Direct, Timestamp::now()).await?;
     reading.rows += committed.rows;
     reading.set_aside += committed.set_aside;
     Ok(())

@@ -8,7 +8,7 @@ use headroom_core::exchange::{Acknowledgement, Push, SequenceRange};
 use jiff::Timestamp;
 
 use super::body;
-use super::commit::commit;
+use super::commit::{Way, commit};
 use super::problem::IntakeProblem;
 use crate::hub::Hub;
 use crate::listener::Peer;
@@ -30,7 +30,7 @@ pub(crate) async fn push(
     }
     let store = push.batch.store;
     let range = push.batch.range;
-    let committed = commit(&hub, &push.answer, push.batch, Timestamp::now()).await?;
+    let committed = commit(&hub, &push.answer, push.batch, Way::Direct, Timestamp::now()).await?;
     tracing::debug!(%node, rows = committed.rows, set_aside = committed.set_aside, "took a push");
     // An empty batch tells specifications and user information only; no sample has the number 0.
     let range = range.unwrap_or(SequenceRange { first: 0, last: 0 });
