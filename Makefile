@@ -111,7 +111,7 @@ test-sql: built ## the extension and the schema, on throw-away servers
 .PHONY: test-system
 test-system: built ## the real processes together, and the checks of the project itself
 	$(STEP) "the system" "real node, hub and PostgreSQL"
-	$(CARGO_TEST) --test 'system_*' --test tidy
+	$(CARGO_TEST) --test 'system_*' --test devices_arrays --test devices_captures --test tidy
 
 .PHONY: test-browser
 test-browser: built ## every page as every role, in a headless Chromium
@@ -124,7 +124,7 @@ test-devices: built node-static ## the node inside emulated machines; fetches 20
 	tests/devices/packages
 	rustc --edition 2024 -O -C target-feature=+crt-static --target $(NODE_TARGET) -o .headroom/devices/thin-lun tests/devices/thin_lun/main.rs
 	tests/devices/initrd $(NODE_STATIC) .headroom/devices/thin-lun
-	$(STEP) "devices" "emulated machines, about 3 minutes"
+	$(STEP) "devices" "emulated machines, about a minute"
 	$(CARGO_TEST) --features headroom-tests/devices --test 'devices_*' -- --nocapture
 
 .PHONY: soak

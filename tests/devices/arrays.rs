@@ -1,5 +1,7 @@
 //! Arrays by Redfish: the node against a management interface that replays a pool's growth, over real HTTP.
 
+#![expect(clippy::unwrap_used, reason = "what a test finds missing ends it where it stands")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
