@@ -48,19 +48,8 @@ look dm_discarded
 ifconfig lo 127.0.0.1 up
 truncate -s 64M /tmp/space
 losetup /dev/loop2 /tmp/space
-nvmet=/sys/kernel/config/nvmet
-mkdir $nvmet/subsystems/headroom
-echo 1 >$nvmet/subsystems/headroom/attr_allow_any_host
-mkdir $nvmet/subsystems/headroom/namespaces/1
-printf /dev/loop2 >$nvmet/subsystems/headroom/namespaces/1/device_path
-echo 1 >$nvmet/subsystems/headroom/namespaces/1/enable
-mkdir $nvmet/ports/1
-echo tcp >$nvmet/ports/1/addr_trtype
-echo ipv4 >$nvmet/ports/1/addr_adrfam
-echo 127.0.0.1 >$nvmet/ports/1/addr_traddr
-echo 4420 >$nvmet/ports/1/addr_trsvcid
-ln -s $nvmet/subsystems/headroom $nvmet/ports/1/subsystems/headroom
-echo "transport=tcp,traddr=127.0.0.1,trsvcid=4420,nqn=headroom,hostnqn=nqn.2014-08.org.nvmexpress:uuid:0e8d2b40-0000-4000-8000-000000000001" >/dev/nvme-fabrics
+export_block /dev/loop2 127.0.0.1
+connect_to 127.0.0.1
 until_true 120 test -b /dev/nvme0n1
 look tcp_before
 dd if=/dev/urandom of=/dev/nvme0n1 bs=1M count=8 oflag=direct 2>/dev/null

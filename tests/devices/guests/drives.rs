@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::machine::{Machine, PATIENCE, Results};
+use crate::machine::{Machine, Plan, Results, Turn};
 use crate::seen::Seen;
 
 const MIB: u64 = 1 << 20;
@@ -19,8 +19,8 @@ fn boot() -> Results {
         -device virtio-scsi-pci,id=bus0,romfile= -device scsi-hd,drive=scsi,bus=bus0.0,serial=HDRMSCSI \
         -device ide-hd,drive=sata,bus=ide.0,serial=HDRMSATA \
         -device pcie-root-port,id=port0,chassis=1,slot=1";
-    let arguments: Vec<&str> = arguments.split_whitespace().collect();
-    let mut machine = Machine::boot("drives", &drives, &arguments, PATIENCE);
+    let turn = Turn::take();
+    let mut machine = Machine::boot(&turn, &Plan { part: "drives", drives: &drives, arguments, words: "" });
     machine.wait_for("AWAIT plug");
     machine.command(&[
         json!({"execute": "qom-set", "arguments":

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use headroom_tests::built::checkout;
@@ -13,16 +13,37 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// How long a machine may run at most. Alone on two cores each takes about a minute; beside a build it takes far longer.
-pub const PATIENCE: Duration = Duration::from_secs(900);
-/// An emulator has two cores to share with nobody: one machine at a time.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// The emulator shares two cores with nobody: the machines of one test at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// A test's turn to boot machines.
+pub(crate) struct Turn(#[expect(dead_code, reason = "it is held, not read")] MutexGuard<'static, ()>);
+
+impl Turn {
+    /// Waits for it.
+    pub(crate) fn take() -> Self {
+        Self(ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What is booted.
+pub(crate) struct Plan<'a> {
+    /// A part of `tests/devices/guest`.
+    pub(crate) part: &'a str,
+    /// Drives: name and MiB.
+    pub(crate) drives: &'a [(&'a str, u64)],
+    /// Further arguments of the emulator, divided by blanks.
+    pub(crate) arguments: &'a str,
+    /// Words for the part, on the kernel's command line: `headroom.NAME=VALUE`.
+    pub(crate) words: &'a str,
+}
+
 /// A machine that runs.
-pub struct Machine {
+pub(crate) struct Machine {
     emulator: Child,
     folder: TempDir,
     deadline: Instant,
-    _turn: std::sync::MutexGuard<'static, ()>,
 }
 
 fn bed() -> PathBuf {
@@ -30,9 +51,9 @@ fn bed() -> PathBuf {
 }
 
 impl Machine {
-    /// Boots a part of `tests/devices/guest` with drives (name and MiB) and further arguments of the emulator.
-    pub fn boot(part: &str, drives: &[(&str, u64)], arguments: &[&str], patience: Duration) -> Self {
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    /// Boots.
+    pub(crate) fn boot(_turn: &Turn, plan: &Plan<'_>) -> Self {
+        let Plan { part, drives, arguments, words } = plan;
         let (bed, root) = (bed(), bed().join("root"));
         assert!(bed.join("initrd.gz").exists(), "nothing to boot: run `make test-devices`");
         let folder = tempfile::tempdir().unwrap();
@@ -48,24 +69,28 @@ impl Machine {
         command.args(["-serial", &format!("file:{}", at("serial"))]);
         command.args(["-qmp", &format!("unix:{},server=on,wait=off", at("qmp"))]);
         command.arg("-kernel").arg(bed.join("vmlinuz")).arg("-initrd").arg(bed.join("initrd.gz"));
-        command.args(["-append", &format!("console=ttyS0 quiet panic=-1 headroom.part={part}")]);
-        for (name, mebibytes) in [("results", 64)].iter().chain(drives) {
+        // The timer of an emulator that waits for its turn on a busy machine must not end the boot.
+        let line = format!("console=ttyS0 quiet panic=-1 no_timer_check headroom.part={part} {words}");
+        command.args(["-append", &line]);
+        for (name, mebibytes) in [("results", 64)].iter().chain(*drives) {
             File::create(at(name)).unwrap().set_len(mebibytes << 20).unwrap();
             let file = at(name);
             command.args(["-drive", &format!("file={file},if=none,id={name},format=raw,discard=unmap")]);
         }
-        command.args(["-device", "virtio-blk-pci,drive=results,serial=results,romfile="]).args(arguments);
+        command.args(["-device", "virtio-blk-pci,drive=results,serial=results,romfile="]);
+        command.args(arguments.split_whitespace());
         let errors = File::create(at("errors")).unwrap();
         let emulator = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().unwrap();
-        Self { emulator, folder, deadline: Instant::now() + patience, _turn: turn }
+        Self { emulator, folder, deadline: Instant::now() + PATIENCE }
     }
 
     /// A file of the machine's folder, such as a drive that was named at boot.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn serial(&self) -> String {
+    /// What it said on its serial line.
+    pub(crate) fn serial(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.file("serial")).unwrap_or_default()).into_owned()
     }
 
@@ -77,7 +102,7 @@ impl Machine {
     }
 
     /// Waits until the machine says something on its serial line.
-    pub fn wait_for(&mut self, words: &str) {
+    pub(crate) fn wait_for(&mut self, words: &str) {
         while !self.serial().contains(words) {
             let has_ended = self.emulator.try_wait().unwrap().is_some();
             assert!(!has_ended, "the machine ended before {words:?}:\n{}", self.last_words());
@@ -87,7 +112,7 @@ impl Machine {
     }
 
     /// Commands to the emulator, in order.
-    pub fn command(&self, commands: &[Value]) {
+    pub(crate) fn command(&self, commands: &[Value]) {
         let stream = UnixStream::connect(self.file("qmp")).unwrap();
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         let mut stream = stream;
@@ -106,7 +131,7 @@ impl Machine {
     }
 
     /// Waits until the machine has switched itself off, and gives the folder with its results.
-    pub fn results(mut self) -> Results {
+    pub(crate) fn results(mut self) -> Results {
         while self.emulator.try_wait().unwrap().is_none() {
             assert!(Instant::now() < self.deadline, "the machine does not end:\n{}", self.last_words());
             std::thread::sleep(Duration::from_millis(100));
@@ -138,23 +163,23 @@ impl Drop for Machine {
 }
 
 /// What a machine left.
-pub struct Results {
+pub(crate) struct Results {
     folder: TempDir,
 }
 
 impl Results {
     /// Where.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         Path::new(self.folder.path()).join("out").join(name)
     }
 
     /// A text.
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// A JSON document.
-    pub fn json(&self, name: &str) -> Value {
+    pub(crate) fn json(&self, name: &str) -> Value {
         let text = self.text(name);
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"))
     }

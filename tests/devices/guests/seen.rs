@@ -5,33 +5,33 @@ use serde_json::Value;
 use crate::machine::Results;
 
 /// One look.
-pub struct Seen(Value);
+pub(crate) struct Seen(Value);
 
 /// One component of it.
 #[derive(Debug, Clone)]
-pub struct Component {
+pub(crate) struct Component {
     /// The component: kind, label, identity, specifications.
-    pub own: Value,
+    pub(crate) own: Value,
     /// Its status.
-    pub status: Value,
+    pub(crate) status: Value,
     /// Field and reason of what it does not report.
-    pub absences: Vec<(String, String)>,
+    pub(crate) absences: Vec<(String, String)>,
 }
 
 impl Seen {
     /// The look of this name.
-    pub fn of(results: &Results, name: &str) -> Self {
+    pub(crate) fn of(results: &Results, name: &str) -> Self {
         Self(results.json(&format!("{name}.json")))
     }
 
     /// The looks that one command printed after each other.
-    pub fn several(results: &Results, name: &str) -> Vec<Self> {
+    pub(crate) fn several(results: &Results, name: &str) -> Vec<Self> {
         let text = results.text(&format!("{name}.json"));
         serde_json::Deserializer::from_str(&text).into_iter().map(|one| Self(one.unwrap())).collect()
     }
 
     /// All components.
-    pub fn components(&self) -> Vec<Component> {
+    pub(crate) fn components(&self) -> Vec<Component> {
         let list = |name: &str| self.0[name].as_array().cloned().unwrap_or_default();
         let units = list("units");
         let own = units.iter().flat_map(|unit| unit["components"].as_array().cloned().unwrap_or_default());
@@ -50,14 +50,14 @@ impl Seen {
     }
 
     /// The one component of a kind whose JSON has a text in it.
-    pub fn one(&self, kind: &str, text: &str) -> Component {
+    pub(crate) fn one(&self, kind: &str, text: &str) -> Component {
         let mut found: Vec<Component> = self.all(kind, text);
         assert_eq!(found.len(), 1, "{kind} with {text}: {}", serde_json::to_string_pretty(&self.0).unwrap());
         found.remove(0)
     }
 
     /// All components of a kind whose JSON has a text in it.
-    pub fn all(&self, kind: &str, text: &str) -> Vec<Component> {
+    pub(crate) fn all(&self, kind: &str, text: &str) -> Vec<Component> {
         let fits =
             |component: &Component| component.own["kind"] == kind && component.own.to_string().contains(text);
         self.components().into_iter().filter(fits).collect()
@@ -66,17 +66,17 @@ impl Seen {
 
 impl Component {
     /// A figure of its status, which must be there.
-    pub fn figure(&self, field: &str) -> u64 {
+    pub(crate) fn figure(&self, field: &str) -> u64 {
         self.status[field].as_u64().unwrap_or_else(|| panic!("{field} is missing: {self:#?}"))
     }
 
     /// A figure of its specifications.
-    pub fn spec(&self, field: &str) -> Value {
+    pub(crate) fn spec(&self, field: &str) -> Value {
         self.own["specs"][field].clone()
     }
 
     /// Why a figure is absent.
-    pub fn absence(&self, field: &str) -> Option<&str> {
+    pub(crate) fn absence(&self, field: &str) -> Option<&str> {
         self.absences.iter().find(|(absent, _)| absent == field).map(|(_, reason)| reason.as_str())
     }
 }

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use crate::machine::{Machine, PATIENCE, Results};
+use crate::machine::{Machine, Plan, Results, Turn};
 use crate::seen::{Component, Seen};
 
 const MIB: u64 = 1 << 20;
 
 #[test]
 fn pools_and_targets_are_read_live_and_a_stuck_device_delays_nobody() {
-    let mut machine = Machine::boot("targets", &[], &[], PATIENCE);
-    machine.wait_for("part targets");
+    let turn = Turn::take();
+    let machine = Machine::boot(&turn, &Plan { part: "targets", drives: &[], arguments: "", words: "" });
     let results = machine.results();
     let look = |name: &str| Seen::of(&results, name);
     thin_unit(&look("thin_fresh"), &look("thin_written"), &look("thin_discarded"), &look("thin_full"));
@@ -93,7 +93,7 @@ fn thin_pool(written: &Seen, discarded: &Seen, results: &Results) {
 }
 
 fn over_tcp(before: &Seen, written: &Seen, results: &Results) {
-    let drive = |seen: &Seen| seen.one("drive", "headroom");
+    let drive = |seen: &Seen| seen.one("drive", r#""interface":"nvme""#);
     let total = |seen: &Seen| drive(seen).status["data_written_bytes"].as_u64().unwrap_or(0);
     let grown = total(written) - total(before);
     assert!((8 * MIB..=8 * MIB + 2 * 512_000).contains(&grown), "{grown}");

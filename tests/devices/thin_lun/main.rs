@@ -38,8 +38,7 @@ fn serve(device: &str, size_file: &str) -> std::io::Result<()> {
     let mut unit = Unit::default();
     println!("thin-lun: serving");
     loop {
-        let mut count = [0; 4];
-        file.read_exact(&mut count)?;
+        // Looked at before waiting: what came before the device was opened wakes nobody.
         let mut answered = false;
         while let Some(command) = ring.next_command() {
             let answer = unit.answer(&command);
@@ -49,5 +48,6 @@ fn serve(device: &str, size_file: &str) -> std::io::Result<()> {
         if answered {
             file.write_all(&[0; 4])?;
         }
+        file.read_exact(&mut [0; 4])?;
     }
 }

@@ -12,7 +12,7 @@ const ENDURANCE_PERCENT: u8 = 17;
 const CELSIUS: u8 = 31;
 
 /// Sense key, code, qualifier.
-pub type Sense = (u8, u8, u8);
+pub(crate) type Sense = (u8, u8, u8);
 const INVALID_OPERATION: Sense = (5, 0x20, 0);
 const INVALID_FIELD: Sense = (5, 0x24, 0);
 /// Data protect, space allocation failed write protect.
@@ -20,15 +20,15 @@ const OUT_OF_SPACE: Sense = (7, 0x27, 7);
 
 /// An answer: data, or sense data.
 #[derive(Default)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// What the initiator gets.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     /// Why it gets nothing.
-    pub sense: Option<Sense>,
+    pub(crate) sense: Option<Sense>,
 }
 
 /// The unit.
-pub struct Unit {
+pub(crate) struct Unit {
     mapped: [bool; SETS],
     reads: u64,
     writes: u64,
@@ -52,7 +52,7 @@ impl Unit {
     }
 
     /// Answers one command.
-    pub fn answer(&mut self, command: &Command) -> Answer {
+    pub(crate) fn answer(&mut self, command: &Command) -> Answer {
         let descriptor = &command.descriptor;
         let short = |length: u64| usize::try_from(length).unwrap_or(usize::MAX);
         let told = match descriptor[0] {

@@ -38,24 +38,24 @@ unsafe extern "C" {
 }
 
 /// The shared memory.
-pub struct Ring {
+pub(crate) struct Ring {
     start: *mut u8,
     size: usize,
 }
 
 /// One command of the initiator.
-pub struct Command {
+pub(crate) struct Command {
     entry: usize,
     length: usize,
     /// Command descriptor block; 16 bytes of it.
-    pub descriptor: [u8; 16],
+    pub(crate) descriptor: [u8; 16],
     /// What came with it, at most 4,096 bytes: only UNMAP is looked at.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
 }
 
 impl Ring {
     /// Maps the device's memory.
-    pub fn map(device: &File, size: usize) -> io::Result<Self> {
+    pub(crate) fn map(device: &File, size: usize) -> io::Result<Self> {
         // SAFETY: a new mapping of an open file; nothing else in this process knows the memory. 3 is read and write, 1
         // is shared.
         let start = unsafe { mmap(std::ptr::null_mut(), size, 3, 1, device.as_raw_fd(), 0) };
@@ -96,7 +96,7 @@ impl Ring {
     }
 
     /// The next command that waits.
-    pub fn next_command(&mut self) -> Option<Command> {
+    pub(crate) fn next_command(&mut self) -> Option<Command> {
         loop {
             let tail = self.position(TAIL).load(Ordering::Relaxed);
             if tail == self.position(HEAD).load(Ordering::Acquire) {
@@ -135,7 +135,7 @@ impl Ring {
     }
 
     /// Answers a command and gives its place back.
-    pub fn complete(&mut self, command: &Command, answer: &Answer) {
+    pub(crate) fn complete(&mut self, command: &Command, answer: &Answer) {
         let vectors = self.vectors(command.entry);
         let can_tell_length = self.u32(0) >> 16 & CAN_READ_LENGTH != 0;
         let mut rest: &[u8] = if answer.sense.is_some() { &[] } else { &answer.data };
