@@ -138,7 +138,7 @@ fn others_neither_see_nor_touch_a_job() {
         (format!("call headroom.run_job({job})"), "there is no job"),
         (format!("select headroom.alter_job({job}, scheduled => false)"), "there is no job"),
         (format!("select headroom.delete_job({job})"), "there is no job"),
-        (format!("select headroom.run_job_step({job}, 0, 1)"), "there is no job"),
+        (format!("select headroom.run_job_step({job}, 0)"), "there is no job"),
         ("select headroom.remove_seal_policy('readings')".to_owned(), "must be owner"),
         ("select headroom.add_retention_policy('readings', '1 day')".to_owned(), "must be owner"),
         ("delete from headroom.jobs".to_owned(), "permission denied"),

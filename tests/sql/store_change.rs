@@ -113,6 +113,46 @@ fn sealed_rows_are_updated_and_deleted() {
     both(&cluster, "insert into TABLE values ('2026-01-02', 1, 5, 'x')");
 }
 
+/// A session remembers times of sealed rows over transactions: what others seal and unseal meanwhile must count.
+#[tokio::test]
+async fn a_session_that_knows_sealed_times_learns_what_others_do() {
+    let cluster = Cluster::start();
+    cluster.database("db");
+    cluster.psql(
+        "db",
+        "create table t (at timestamptz not null, device bigint not null, used bigint, unique (at, device));
+         insert into t select timestamptz '2026-01-01' + n * interval '1 hour', 1, n from generate_series(0, 99) n;
+         select headroom.create_hypertable('t', 'at', 'device'); select headroom.seal('t')",
+    );
+    let writer = cluster.connect("db").await;
+    let insert = async |at: &str| {
+        let sql = format!("insert into t values (timestamptz '2026-01-01' + interval '{at}', 1, -1)");
+        writer
+            .batch_execute(&sql)
+            .await
+            .err()
+            .and_then(|error| error.code().map(|code| code.code().to_owned()))
+    };
+    let taken = Some("23505".to_owned());
+    assert_eq!(insert("5 hours").await, taken);
+    assert_eq!(insert("5 hours 1 minute").await, None);
+    cluster.psql("db", "select headroom.seal('t')");
+    assert_eq!(insert("5 hours 1 minute").await, taken);
+    assert_eq!(insert("5 hours 2 minutes").await, None);
+    cluster.psql("db", "delete from t where at = timestamptz '2026-01-01' + interval '5 hours'");
+    assert_eq!(insert("5 hours").await, None);
+    assert_eq!(insert("6 hours").await, taken, "unsealed with the other");
+    writer
+        .batch_execute("begin; savepoint s; update t set used = 0 where used = 77; rollback to s")
+        .await
+        .expect("unseals and undoes it");
+    let sealed_again = "insert into t values (timestamptz '2026-01-01' + interval '5 hours 1 minute', 1, -1)";
+    assert!(writer.batch_execute(sealed_again).await.is_err(), "what was undone is sealed again");
+    writer.batch_execute("rollback").await.expect("ends");
+    assert_eq!(insert("5 hours 1 minute").await, taken);
+    assert_eq!(cluster.psql("db", "select count(*), count(distinct at) from t"), "102|102");
+}
+
 #[test]
 fn what_leaves_sealed_rows_out_by_its_own_word_says_so() {
     let cluster = Cluster::start();

@@ -56,14 +56,72 @@ fn a_sealing_that_is_undone_leaves_everything_as_it_was() {
 fn slices_together_seal_everything_that_is_older() {
     let cluster = Cluster::start();
     readings(&cluster);
-    cluster.psql("db", "select headroom.seal('readings', interval '0', n, 4) from generate_series(0, 3) n");
+    cluster.psql("db", "call headroom.seal_by_slices('readings', timestamptz '2026-01-03')");
     assert_eq!(cluster.psql("db", SAME), "0|3027");
-    assert_eq!(cluster.psql("db", "select count(*) from only readings where at < now()"), "0");
+    assert_eq!(cluster.psql("db", "select min(at) = '2026-01-03' from only readings"), "t");
     cluster.psql(
         "db",
         "select headroom.unseal('readings'); call headroom.seal_by_slices('readings', '1 day'::interval)",
     );
     assert_eq!(cluster.psql("db", SAME), "0|3027");
+    assert_eq!(cluster.psql("db", "select count(*) from only readings"), "0");
+}
+
+/// Rows are read first and sealed later: whatever happens to them in between must show.
+#[test]
+fn rows_that_change_between_reading_and_sealing_stay_as_they_are_now() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    let steps = [
+        "select headroom.begin_sealing('readings', timestamptz '2026-01-08')",
+        "update readings set used = -1 where device = 1 and at < '2026-01-02'",
+        "update plain set used = -1 where device = 1 and at < '2026-01-02'",
+        "delete from readings where device = 2 and at = '2026-01-05 01:00'; delete from plain where device = 2 and at = '2026-01-05 01:00'",
+        // The place of the row that is gone is given to another.
+        "vacuum readings",
+        "insert into readings (at, device, used) values ('2026-01-05 01:00', 2, -2), ('2026-01-05 01:01', 2, -3)",
+        "insert into plain (at, device, used) values ('2026-01-05 01:00', 2, -2), ('2026-01-05 01:01', 2, -3)",
+        "select headroom.seal_slice('readings', 0)",
+        "select headroom.seal_slice('readings', 1)",
+    ];
+    let answers = psql_in_one_session(&cluster, &steps);
+    // Device 3 alone is as it was.
+    assert_eq!(answers.last().map(String::as_str), Some("1008"), "{answers:?}");
+    assert_eq!(cluster.psql("db", SAME), "0|3028");
+    assert_eq!(cluster.psql("db", "select headroom.seal('readings')"), "2020");
+    assert_eq!(cluster.psql("db", SAME), "0|3028");
+}
+
+#[test]
+fn a_slice_that_was_not_begun_or_does_not_fit_any_more_is_refused() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    let refused = |sql: &str| format!("{:#}", cluster.try_psql("db", sql).expect_err(sql));
+    assert!(refused("select headroom.seal_slice('readings', 0)").contains("has not begun to seal"));
+    let begin = "select headroom.begin_sealing('readings', interval '0')";
+    let altered = refused(&format!(
+        "{begin}; select headroom.seal_slice('readings', 0); alter table readings add more int; select headroom.seal_slice('readings', 1)"
+    ));
+    assert!(altered.contains("changed while it was sealed"), "{altered}");
+    assert_eq!(cluster.psql("db", "select count(*), count(more) from readings"), "3027|0");
+}
+
+/// Each statement is a transaction of its own; its last line of output.
+fn psql_in_one_session(cluster: &Cluster, statements: &[&str]) -> Vec<String> {
+    let mut psql = cluster.client_program("psql");
+    psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "db"]);
+    let mut answers = Vec::new();
+    for statement in statements {
+        psql.args(["-c", statement, "-c", "select 'end'"]);
+    }
+    let output = psql.output().expect("psql starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for part in text.split("end\n") {
+        answers.push(part.trim().lines().last().unwrap_or_default().to_owned());
+    }
+    answers.pop();
+    answers
 }
 
 #[test]

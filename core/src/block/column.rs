@@ -231,26 +231,27 @@ impl Column {
 }
 
 impl Column {
-    /// Takes away the rows from `at` on.
+    /// These rows, in this order: row `i` is what row `order[i]` was.
     ///
     /// # Panics
-    /// When there are fewer rows.
-    pub fn split_off(&mut self, at: usize) -> Self {
-        let nulls = self.nulls.as_mut().map(|nulls| nulls.split_off(at));
-        let values = match &mut self.values {
-            Values::I16(v) => Values::I16(v.split_off(at)),
-            Values::I32(v) => Values::I32(v.split_off(at)),
-            Values::I64(v) => Values::I64(v.split_off(at)),
-            Values::F32(v) => Values::F32(v.split_off(at)),
-            Values::F64(v) => Values::F64(v.split_off(at)),
-            Values::Bool(v) => Values::Bool(v.split_off(at)),
+    /// When a number of the order is that of no row.
+    pub fn in_order(&self, order: &[u32]) -> Self {
+        fn pick<T: Copy>(values: &[T], order: &[u32]) -> Vec<T> {
+            order.iter().map(|row| values[*row as usize]).collect()
+        }
+        let values = match &self.values {
+            Values::I16(v) => Values::I16(pick(v, order)),
+            Values::I32(v) => Values::I32(pick(v, order)),
+            Values::I64(v) => Values::I64(pick(v, order)),
+            Values::F32(v) => Values::F32(pick(v, order)),
+            Values::F64(v) => Values::F64(pick(v, order)),
+            Values::Bool(v) => Values::Bool(pick(v, order)),
             Values::Bytes(v) => {
-                let mut rest = ByteStrings::default();
-                (at..v.len()).for_each(|row| rest.push(v.get(row)));
-                v.spans.truncate(at);
-                Values::Bytes(rest)
+                let mut strings = ByteStrings::default();
+                order.iter().for_each(|row| strings.push(v.get(*row as usize)));
+                Values::Bytes(strings)
             }
         };
-        Self { values, nulls }
+        Self { values, nulls: self.nulls.as_ref().map(|nulls| pick(nulls, order)) }
     }
 }

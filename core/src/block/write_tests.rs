@@ -46,6 +46,10 @@ fn values(n: usize) -> impl Strategy<Value = Values> {
         vec(any::<i32>(), n).prop_map(Values::I32),
         vec(any::<i64>(), n).prop_map(Values::I64),
         vec(-3_i64..3, n).prop_map(Values::I64),
+        (any::<i64>(), any::<i64>()).prop_map(move |(first, step)| Values::I64(
+            (0..n as i64).map(|i| first.wrapping_add(step.wrapping_mul(i))).collect()
+        )),
+        (-9_i16..9).prop_map(move |step| Values::I16((0..n as i16).map(|i| i.wrapping_mul(step)).collect())),
         vec(0_i64..40, n).prop_map(|v| Values::I64(
             v.iter()
                 .scan(0, |sum, x| {
@@ -120,7 +124,7 @@ proptest! {
     #[test]
     fn arbitrary_sections_never_panic(
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
-        kind in 1_u8..=7, codec in 0_u8..=5, rows in 1_usize..3_000, null_share in 0_usize..4,
+        kind in 1_u8..=7, codec in 0_u8..=6, rows in 1_usize..3_000, null_share in 0_usize..4,
     ) {
         let (kind, codec) = (Kind::of(kind).expect("known"), crate::block::codec::Codec::of(codec).expect("known"));
         if let Ok(column) = crate::block::codec::read(&bytes, kind, codec, rows, rows * null_share / 4) {

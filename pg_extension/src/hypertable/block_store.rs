@@ -9,6 +9,7 @@ use crate::server::relation::Open;
 thread_local! {
     // A backend has one thread.
     static CHANGES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    static CHANGED_IN: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
 
 /// How often this session has changed blocks.
@@ -19,6 +20,18 @@ pub(crate) fn changes() -> u64 {
 /// Blocks have been written or deleted.
 pub(crate) fn changed() {
     CHANGES.set(CHANGES.get() + 1);
+    CHANGED_IN.set(transaction());
+}
+
+/// Whether this transaction, or a part of it that was undone, has changed blocks.
+pub(crate) fn has_changed_in_this_transaction() -> bool {
+    CHANGED_IN.get() == transaction()
+}
+
+/// The number of the transaction in this session.
+fn transaction() -> u32 {
+    // SAFETY: a variable of this backend.
+    unsafe { (*pg_sys::MyProc).lxid }
 }
 
 /// An open table of blocks, for writing.

@@ -78,21 +78,6 @@ impl Collector {
         }
     }
 
-    /// What has been collected.
-    pub(crate) fn column(&self) -> &Column {
-        &self.column
-    }
-
-    /// The first `count` rows; the others stay.
-    pub(crate) fn take_first(&mut self, count: usize) -> Column {
-        if count >= self.column.len() {
-            return self.take();
-        }
-        let mut first = self.take();
-        self.column = first.split_off(count);
-        first
-    }
-
     /// What has been collected; the collector is empty again.
     pub(crate) fn take(&mut self) -> Column {
         std::mem::replace(&mut self.column, Column::empty(self.form.kind()))

@@ -8,7 +8,12 @@
 //! | [`create`] | `create_hypertable`: what is asked of a table and why |
 //! | [`tables`] | the two tables beside a hypertable |
 //! | [`block_store`] | writing blocks |
-//! | [`seal`] | rows become blocks |
+//! | [`seal`] | rows become blocks: in one transaction, or in slices |
+//! | [`gather`] | the rows that are to be sealed, read once |
+//! | [`tape`] | a temporary file of rows |
+//! | [`pack`] | rows in any order become blocks |
+//! | [`leave`] | rows leave as their blocks enter |
+//! | [`writers`] | keeping writers away for a moment |
 //! | [`row_store`] | writing rows that leave their block |
 //! | [`time_argument`] | a point in time given to a function |
 //! | [`watch`] | what is done when one is altered or dropped |
@@ -18,10 +23,15 @@ pub(crate) mod block_store;
 pub(crate) mod catalogue;
 mod create;
 pub(crate) mod datum;
+mod gather;
 pub(crate) mod layout;
+mod leave;
+mod pack;
 pub(crate) mod row_store;
 pub(crate) mod seal;
 mod table_facts;
 pub(crate) mod tables;
+mod tape;
 pub(crate) mod time_argument;
 mod watch;
+mod writers;

@@ -1,33 +1,33 @@
 //! Sealing: rows of one segment become a block and leave the row store, in one transaction.
 //!
-//! The table is locked against writers, not against readers, while rows are moved: a writer can then neither change a
+//! The rows are read first ([`gather`](super::gather)) and packed ([`pack`](super::pack)). While they leave
+//! ([`leave`](super::leave)) the table is locked against writers, not against readers: a writer can then neither change a
 //! row that is being sealed nor enter a second row with its key. Readers see the rows in the one place or in the other,
 //! by their snapshot.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
-use headroom_core::block::{self, Column, Directory, codec::Effort};
-use pgrx::{PgMemoryContexts, pg_sys, prelude::*, spi::quote_identifier};
+use pgrx::{pg_guard, pg_sys, prelude::*, spi::quote_identifier};
 
 use super::{
-    block_store::BlockStore,
-    catalogue,
-    datum::{self, Collector},
-    layout::{self, Layout, Role},
-    tables, time_argument,
+    catalogue, datum,
+    gather::{Attribute, Gathered},
+    layout::{self, Layout},
+    leave::Leaving,
+    pack::Packer,
+    tables,
+    tape::Tape,
+    time_argument, writers,
 };
 use crate::server::{
     error::{Error, Kind, Result, or_raise},
-    identity, query,
     relation::{self, Open},
 };
 
-/// A block is closed with so many rows, unless it is the segment's last.
-const ROWS: usize = 2_000;
-/// The last block of a segment takes up to so many, so that no small one is left over.
-const MOST_ROWS: usize = 3_000;
-/// A block is closed when its values take so much memory, however few they are.
-const MOST_BYTES: usize = 16 << 20;
+/// Files of rows (of 32 MB) that one transaction moves: its rows leave in less than half a second.
+const TAPES_A_SLICE: usize = 3;
+/// Blocks wait in memory for the lock up to so many bytes.
+const MOST_WAITING: usize = 64 << 20;
 
 extension_sql!(
     r#"
@@ -38,118 +38,51 @@ COMMENT ON FUNCTION headroom.seal(regclass) IS
 CREATE FUNCTION headroom.seal(relation regclass, older_than "any") RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'seal_older_wrapper';
 COMMENT ON FUNCTION headroom.seal(regclass, "any") IS
-'Seals the rows of a hypertable that are older than a time (or, given an interval, than now() minus it), in this transaction; how many';
-CREATE FUNCTION headroom.seal(relation regclass, older_than "any", slice integer, slices integer) RETURNS bigint
+'Seals the rows of a hypertable that are older than a time (or, given an interval, than now() minus it), in this transaction; how many. Writers wait until it ends, readers do not';
+CREATE FUNCTION headroom.begin_sealing(relation regclass, older_than "any") RETURNS integer
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'begin_sealing_wrapper';
+COMMENT ON FUNCTION headroom.begin_sealing(regclass, "any") IS
+'Part of seal_by_slices: reads the rows that are older than a time and keeps a copy for this session; in how many slices they are to be sealed. Nobody waits';
+CREATE FUNCTION headroom.seal_slice(relation regclass, slice integer) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'seal_slice_wrapper';
-COMMENT ON FUNCTION headroom.seal(regclass, "any", integer, integer) IS
-'Seals one slice, numbered from 0, of so many slices of the segments that have rows older than a time: a transaction a slice keeps writers waiting only briefly';
-CREATE FUNCTION headroom.slices_to_seal(relation regclass) RETURNS integer
-    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'slices_to_seal_wrapper';
-COMMENT ON FUNCTION headroom.slices_to_seal(regclass) IS
-'Into how many slices sealing should be cut so that one takes less than about half a second';
+COMMENT ON FUNCTION headroom.seal_slice(regclass, integer) IS
+'Part of seal_by_slices: seals one slice, numbered from 0, of the rows that begin_sealing has read and that are still the same; how many. To be called in the order of the numbers, a transaction a slice: writers wait while its rows leave, less than about half a second';
 CREATE PROCEDURE headroom.seal_by_slices(relation regclass, older_than anyelement)
     LANGUAGE plpgsql AS $$
 DECLARE
-    slices integer := headroom.slices_to_seal(relation);
+    slices integer := headroom.begin_sealing(relation, older_than);
 BEGIN
+    COMMIT;
     FOR number IN 0 .. slices OPERATOR(pg_catalog.-) 1 LOOP
-        PERFORM headroom.seal(relation, older_than, number, slices);
+        PERFORM headroom.seal_slice(relation, number);
         COMMIT;
     END LOOP;
 END $$;
 COMMENT ON PROCEDURE headroom.seal_by_slices(regclass, anyelement) IS
-'Seals the rows that are older than a time, in as many transactions as keep writers waiting for less than about half a second each';
+'Seals the rows that are older than a time, in as many transactions as keep writers waiting for less than about half a second each. Rows that change meanwhile stay until the next sealing';
 "#,
     name = "seal",
-    requires = [seal_all, seal_older, seal_slice, slices_to_seal]
+    requires = [seal_all, seal_older, begin_sealing, seal_slice]
 );
 
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
 fn seal_all(relation: pg_sys::Oid) -> i64 {
-    or_raise(seal(relation, None, Slice::WHOLE))
+    or_raise(seal(relation, None))
 }
 
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
 fn seal_older(relation: pg_sys::Oid, older_than: pgrx::AnyElement) -> i64 {
-    or_raise(seal(relation, Some(older_than), Slice::WHOLE))
+    or_raise(seal(relation, Some(older_than)))
 }
 
 #[pg_extern(volatile, parallel_unsafe, sql = false)]
-fn seal_slice(relation: pg_sys::Oid, older_than: pgrx::AnyElement, slice: i32, slices: i32) -> i64 {
-    or_raise(Slice::new(slice, slices).and_then(|slice| seal(relation, Some(older_than), slice)))
+fn begin_sealing(relation: pg_sys::Oid, older_than: pgrx::AnyElement) -> i32 {
+    or_raise(begin(relation, older_than))
 }
 
-/// Rows of a slice, about: sealing so many takes less than half a second.
-const SLICE_ROWS: f64 = 250_000.0;
-
-#[pg_extern(stable, parallel_safe, sql = false)]
-fn slices_to_seal(relation: pg_sys::Oid) -> i32 {
-    or_raise(catalogue::require_own(relation));
-    let open = Open::with(relation, pg_sys::AccessShareLock);
-    // SAFETY: the relation is open; what the planner takes for its number of rows.
-    let rows = unsafe {
-        let (mut pages, mut rows, mut visible) = (0, 0.0, 0.0);
-        pg_sys::estimate_rel_size(
-            open.as_ptr(),
-            std::ptr::null_mut(),
-            &raw mut pages,
-            &raw mut rows,
-            &raw mut visible,
-        );
-        rows
-    };
-    (rows / SLICE_ROWS).ceil().clamp(1.0, 10_000.0) as i32
-}
-
-/// Which of the segments are sealed by one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Slice {
-    number: i32,
-    of: i32,
-}
-
-impl Slice {
-    const WHOLE: Self = Self { number: 0, of: 1 };
-
-    fn new(number: i32, of: i32) -> Result<Self> {
-        if of < 1 || !(0..of).contains(&number) {
-            return Err(Error::new(Kind::OutOfRange, format!("there is no slice {number} of {of}"))
-                .hint("Slices are numbered from 0; there is at least one."));
-        }
-        Ok(Self { number, of })
-    }
-
-    /// The condition on the segment that chooses the slice; nothing when it is everything.
-    fn condition(self, layout: &Layout) -> Result<Option<String>> {
-        if self == Self::WHOLE {
-            return Ok(None);
-        }
-        let hash = layout.segment_column().and_then(|column| {
-            // SAFETY: the server's cache of types; the entry lives as long as the backend.
-            let function = unsafe {
-                let flags = pg_sys::TYPECACHE_HASH_PROC as i32;
-                (*pg_sys::lookup_type_cache(column.type_oid, flags)).hash_proc
-            };
-            (function != pg_sys::InvalidOid).then_some((column, function))
-        });
-        let Some((column, function)) = hash else {
-            // What cannot be cut is the first slice.
-            return Ok(Some(if self.number == 0 { "true".to_owned() } else { "false".to_owned() }));
-        };
-        let name = Spi::get_one_with_args::<String>(
-            "SELECT pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) pg_catalog.quote_ident(p.proname)
-             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-             WHERE p.oid OPERATOR(pg_catalog.=) $1",
-            &[function.into()],
-        )?;
-        let name = name.ok_or_else(|| Error::new(Kind::Internal, "a hash function has no name"))?;
-        let value = format!("{name}({})", quote_identifier(&column.name));
-        let Self { number, of } = self;
-        // The remainder of a negative hash is negative.
-        Ok(Some(format!(
-            "(({value}::pg_catalog.int8 OPERATOR(pg_catalog.+) 2147483648) OPERATOR(pg_catalog.%) {of}) OPERATOR(pg_catalog.=) {number}"
-        )))
-    }
+#[pg_extern(volatile, parallel_unsafe, sql = false)]
+fn seal_slice(relation: pg_sys::Oid, slice: i32) -> i64 {
+    or_raise(next_slice(relation, slice))
 }
 
 /// Refuses on a standby, in a read-only transaction, and where an older snapshot hides what is there now.
@@ -171,19 +104,98 @@ pub(crate) fn refuse_where_nothing_can_be_written(function: &std::ffi::CStr) -> 
     Ok(())
 }
 
-fn seal(oid: pg_sys::Oid, older_than: Option<pgrx::AnyElement>, slice: Slice) -> Result<i64> {
+/// Seals in one transaction, under a lock that keeps writers away.
+fn seal(oid: pg_sys::Oid, older_than: Option<pgrx::AnyElement>) -> Result<i64> {
     refuse_where_nothing_can_be_written(c"headroom.seal()")?;
     catalogue::require_own(oid)?;
     // Closed again at once, the lock stays: what is made beside the table cannot be made while it is open.
     drop(Open::with(oid, pg_sys::ShareRowExclusiveLock));
     refuse_published(oid)?;
     let layout = tables::layout_for_sealing(oid)?;
-    let hypertable = Open::with(oid, pg_sys::NoLock);
-    let older_than = older_than.map(|value| time_argument::of(&layout, value)).transpose()?;
-    if layout::has_text_form(&layout) {
-        datum::with_exact_text(|| move_rows(&hypertable, &layout, older_than, slice))
-    } else {
-        move_rows(&hypertable, &layout, older_than, slice)
+    let table = Open::with(oid, pg_sys::NoLock);
+    let mut gathered = gather(&table, older_than)?;
+    move_rows(&layout, &table, &mut gathered.tapes, || ())
+}
+
+/// Reads the rows that are older; they are kept for [`next_slice`].
+fn begin(oid: pg_sys::Oid, older_than: pgrx::AnyElement) -> Result<i32> {
+    refuse_where_nothing_can_be_written(c"headroom.begin_sealing()")?;
+    catalogue::require_own(oid)?;
+    refuse_published(oid)?;
+    GATHERED.set(None);
+    let gathered = gather(&Open::with(oid, pg_sys::AccessShareLock), Some(older_than))?;
+    let slices = gathered.tapes.len().div_ceil(TAPES_A_SLICE);
+    forget_after_errors();
+    GATHERED.set(Some(gathered));
+    // The first makes the tables of sealed rows, which takes a lock, and nothing else.
+    Ok(slices as i32 + 1)
+}
+
+fn gather(table: &Open, older_than: Option<pgrx::AnyElement>) -> Result<Gathered> {
+    let names = catalogue::names(table.oid())?.ok_or_else(|| {
+        Error::new(Kind::WrongObject, format!("{} is no hypertable", relation::name(table.oid())))
+    })?;
+    let (time, type_oid) = Attribute::of(table, &names.time)?;
+    let older_than = older_than
+        .map(|value| time_argument::of(&names.time, type_oid, value))
+        .transpose()?
+        .map(|limit| datum::time_of(limit, time.form));
+    Gathered::read(table, &names, older_than)
+}
+
+/// Seals the next of the slices that [`begin`] has counted.
+fn next_slice(oid: pg_sys::Oid, slice: i32) -> Result<i64> {
+    refuse_where_nothing_can_be_written(c"headroom.seal_slice()")?;
+    catalogue::require_own(oid)?;
+    refuse_published(oid)?;
+    let not_begun = || {
+        let name = relation::name(oid);
+        Error::new(Kind::NotReady, format!("this session has not begun to seal {name}, or has ended it"))
+            .hint(format!("CALL headroom.seal_by_slices({}, …);", pgrx::spi::quote_literal(name)))
+    };
+    // Taken out while it is used: an error throws it away.
+    let mut gathered = GATHERED.take().filter(|gathered| gathered.relation == oid).ok_or_else(not_begun)?;
+    if slice == 0 {
+        if Layout::of_hypertable(oid)?.is_none() {
+            writers::keep_away(oid);
+            tables::layout_for_sealing(oid)?;
+        }
+        GATHERED.set(Some(gathered));
+        return Ok(0);
+    }
+    let layout = Layout::of_hypertable(oid)?.ok_or_else(not_begun)?;
+    let table = Open::with(oid, pg_sys::AccessShareLock);
+    gathered.require_same_columns(&table)?;
+    let count = gathered.tapes.len().min(TAPES_A_SLICE);
+    let mut tapes: Vec<Tape> = gathered.tapes.drain(..count).collect();
+    let moved = move_rows(&layout, &table, &mut tapes, || writers::keep_away(oid))?;
+    if !gathered.tapes.is_empty() {
+        GATHERED.set(Some(gathered));
+    }
+    Ok(moved)
+}
+
+thread_local! {
+    // A backend has one thread; this is what begin_sealing has read.
+    static GATHERED: RefCell<Option<Gathered>> = const { RefCell::new(None) };
+    static IS_LISTENING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Asks the server, once, to be told of transactions that are undone: what was read is thrown away then.
+fn forget_after_errors() {
+    if !IS_LISTENING.replace(true) {
+        // SAFETY: registers a function that lives as long as the library.
+        unsafe { pg_sys::RegisterXactCallback(Some(transaction_ended), std::ptr::null_mut()) };
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn transaction_ended(
+    event: pg_sys::XactEvent::Type,
+    _argument: *mut std::ffi::c_void,
+) {
+    if event == pg_sys::XactEvent::XACT_EVENT_ABORT {
+        GATHERED.set(None);
     }
 }
 
@@ -213,36 +225,10 @@ fn refuse_published(oid: pg_sys::Oid) -> Result<()> {
     }
 }
 
-fn move_rows(
-    hypertable: &Open,
-    layout: &Rc<Layout>,
-    older_than: Option<pg_sys::Datum>,
-    slice: Slice,
-) -> Result<i64> {
-    let mut sealer = Sealer::new(layout);
-    let columns: Vec<_> = layout.columns.iter().flatten().map(|c| quote_identifier(&c.name)).collect();
-    let time = quote_identifier(&layout.time_column().name);
-    let mut sql =
-        format!("SELECT ctid, {} FROM ONLY {}", columns.join(", "), relation::name(layout.hypertable));
-    let older = older_than.map(|_| format!("{time} OPERATOR(pg_catalog.<) $1"));
-    let conditions: Vec<_> = older.into_iter().chain(slice.condition(layout)?).collect();
-    if !conditions.is_empty() {
-        sql.push_str(&format!(" WHERE {}", conditions.join(" AND ")));
-    }
-    let segment =
-        layout.segment_column().map(|c| format!("{}, ", quote_identifier(&c.name))).unwrap_or_default();
-    sql.push_str(&format!(" ORDER BY {segment}{time}"));
-    let arguments: Vec<_> =
-        older_than.map(|value| (layout.time_column().type_oid, value)).into_iter().collect();
-    // As the superuser: whoever owns the table, its policies must hide no row from sealing. The query calls nothing
-    // but the comparison of the time column's type, and the order of the segment's.
-    let superuser = pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID);
-    identity::run_as(superuser, || {
-        // SAFETY: the slot holds a row of this query.
-        query::each_row(&sql, &arguments, |slot| unsafe { sealer.take(slot) })
-    })?;
-    sealer.close_segment();
-    let moved = sealer.delete_from(hypertable)?;
+/// Packs the rows of the tapes, calls `lock` and moves them; how many.
+fn move_rows(layout: &Rc<Layout>, table: &Open, tapes: &mut [Tape], lock: impl Fn()) -> Result<i64> {
+    let pack = || pack_and_move(layout, table, tapes, lock);
+    let moved = if layout::has_text_form(layout) { datum::with_exact_text(pack) } else { pack() }?;
     if moved > 0 {
         // SAFETY: tells every session to forget what it knows of the tables.
         unsafe {
@@ -251,6 +237,45 @@ fn move_rows(
         add_to_estimate(layout, moved);
     }
     Ok(moved)
+}
+
+fn pack_and_move(layout: &Layout, table: &Open, tapes: &mut [Tape], lock: impl Fn()) -> Result<i64> {
+    // SAFETY: the table is open.
+    let (descriptor, width) = unsafe {
+        let descriptor = (*table.as_ptr()).rd_att;
+        (descriptor, (*descriptor).natts as usize)
+    };
+    let (mut values, mut nulls) = (vec![pg_sys::Datum::from(0); width], vec![false; width]);
+    let mut buffer = Vec::new();
+    let mut leaving = Leaving::default();
+    let mut moved = 0;
+    for tape in tapes {
+        let mut packer = Packer::new(layout, table)?;
+        let mut done = |packed| {
+            leaving.push(packed);
+            if leaving.memory() > MOST_WAITING {
+                lock();
+                moved += leaving.move_all(layout, table)?;
+            }
+            Ok(())
+        };
+        while let Some((version, mut tuple)) = tape.read(&mut buffer)? {
+            pgrx::check_for_interrupts!();
+            // SAFETY: the tuple is one of this table's, and the arrays are as wide.
+            unsafe {
+                pg_sys::heap_deform_tuple(
+                    &raw mut tuple,
+                    descriptor,
+                    values.as_mut_ptr(),
+                    nulls.as_mut_ptr(),
+                );
+                packer.take(version, &values, &nulls, tuple.t_len as usize, &mut done)?;
+            }
+        }
+        packer.finish(&mut done)?;
+    }
+    lock();
+    Ok(moved + leaving.move_all(layout, table)?)
 }
 
 /// Tells the planner, as ANALYZE does, how many rows more are sealed.
@@ -271,162 +296,5 @@ pub(crate) fn add_to_estimate(layout: &Layout, rows: i64) {
             std::ptr::null_mut(),
             false,
         );
-    }
-}
-
-/// Collects rows that come by segment and time, and writes their blocks.
-struct Sealer<'a> {
-    layout: &'a Layout,
-    store: BlockStore<'a>,
-    /// One a column that blocks hold, in the order of the columns of the query.
-    collectors: Vec<Option<Collector>>,
-    segment: Option<Segment>,
-    rows: usize,
-    /// Where the rows are that were taken.
-    taken: Vec<pg_sys::ItemPointerData>,
-}
-
-/// The segment whose rows are being collected.
-struct Segment {
-    /// One value; the block's rows share it.
-    value: datum::Datums,
-    /// Its bytes, to notice the next segment.
-    bytes: Column,
-}
-
-impl<'a> Sealer<'a> {
-    fn new(layout: &'a Layout) -> Self {
-        let collectors = layout
-            .columns
-            .iter()
-            .flatten()
-            .map(|column| (column.role != Role::Segment).then(|| Collector::new(column)))
-            .collect();
-        Self {
-            layout,
-            store: BlockStore::open(layout),
-            collectors,
-            segment: None,
-            rows: 0,
-            taken: Vec::new(),
-        }
-    }
-
-    /// Takes a row: its place, then its columns.
-    ///
-    /// # Safety
-    /// The slot holds a row of the query of [`move_rows`], deformed.
-    unsafe fn take(&mut self, slot: *mut pg_sys::TupleTableSlot) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let value = |i: usize| (*(*slot).tts_values.add(i), *(*slot).tts_isnull.add(i));
-            self.taken.push(*value(0).0.cast_mut_ptr::<pg_sys::ItemPointerData>());
-            let mut columns = self.layout.columns.iter().flatten().enumerate();
-            if let Some((i, column)) = columns.find(|(_, column)| column.role == Role::Segment) {
-                let mut one = Collector::new(column);
-                one.push(value(i + 1).0, false);
-                if self.segment.as_ref().is_none_or(|open| open.bytes != *one.column()) {
-                    self.close_segment();
-                    let bytes = one.column().clone();
-                    self.segment =
-                        Some(Segment { value: or_raise(datum::Datums::of(one.take(), column)), bytes });
-                }
-            }
-            for (i, collector) in self.collectors.iter_mut().enumerate() {
-                if let Some(collector) = collector {
-                    let (datum, is_null) = value(i + 1);
-                    collector.push(datum, is_null);
-                }
-            }
-            self.rows += 1;
-            let memory = || self.collectors.iter().flatten().map(Collector::memory).sum::<usize>();
-            if self.rows >= MOST_ROWS {
-                self.write_block(ROWS);
-            } else if self.rows.is_multiple_of(64) && memory() > MOST_BYTES {
-                self.write_block(self.rows);
-            }
-        }
-    }
-
-    fn close_segment(&mut self) {
-        if self.rows > 0 {
-            self.write_block(self.rows);
-        }
-    }
-
-    /// Writes a block of the first `count` rows.
-    fn write_block(&mut self, count: usize) {
-        let columns: Vec<(u32, Column)> = self
-            .layout
-            .columns
-            .iter()
-            .flatten()
-            .zip(&mut self.collectors)
-            .filter_map(|(column, collector)| Some((column.number()?, collector.as_mut()?.take_first(count))))
-            .collect();
-        self.rows -= count;
-        let mut sorted: Vec<(u32, &Column)> =
-            columns.iter().map(|(number, column)| (*number, column)).collect();
-        sorted.sort_by_key(|(number, _)| *number);
-        let Role::Time(time) = self.layout.time_column().role else { return };
-        let times = sorted.iter().find(|(number, _)| *number == time).map(|(_, column)| *column);
-        let Some((first, last)) = times.and_then(ends) else { return };
-        let block = block::write(first, last, &sorted, Effort::default());
-        let directory =
-            Directory { rows: count as u32, first_time: first, last_time: last, entries: Vec::new() };
-        let segment = self.segment.as_ref().map_or(pg_sys::Datum::from(0), |s| s.value.values[0]);
-        // SAFETY: the segment's value is of the segment column's type; nothing made in the context is used later.
-        unsafe {
-            PgMemoryContexts::new("headroom block")
-                .switch_to(|_| self.store.insert(segment, &directory, &block));
-        }
-    }
-
-    /// Deletes the rows that were taken from the row store.
-    fn delete_from(self, hypertable: &Open) -> Result<i64> {
-        let mut taken = self.taken;
-        let order = |t: &pg_sys::ItemPointerData| (t.ip_blkid.bi_hi, t.ip_blkid.bi_lo, t.ip_posid);
-        taken.sort_unstable_by_key(order);
-        // SAFETY: the table is open and locked against writers.
-        unsafe {
-            let command = pg_sys::GetCurrentCommandId(true);
-            for place in &mut taken {
-                pgrx::check_for_interrupts!();
-                let mut failure = pg_sys::TM_FailureData::default();
-                // As if moved to another partition: whoever still waits for the row gets an error instead of
-                // believing that it is gone.
-                let result = pg_sys::heap_delete(
-                    hypertable.as_ptr(),
-                    place,
-                    command,
-                    std::ptr::null_mut(),
-                    true,
-                    &raw mut failure,
-                    true,
-                );
-                if result != pg_sys::TM_Result::TM_Ok {
-                    return Err(Error::new(
-                        Kind::Serialization,
-                        format!(
-                            "a row of {} changed while it was sealed",
-                            relation::name(self.layout.hypertable)
-                        ),
-                    )
-                    .hint("Try again."));
-                }
-            }
-        }
-        Ok(taken.len() as i64)
-    }
-}
-
-/// The first and the last time of a column of times.
-fn ends(times: &Column) -> Option<(i64, i64)> {
-    use headroom_core::block::Values;
-    match &times.values {
-        Values::I16(v) => Some((i64::from(*v.first()?), i64::from(*v.last()?))),
-        Values::I32(v) => Some((i64::from(*v.first()?), i64::from(*v.last()?))),
-        Values::I64(v) => Some((*v.first()?, *v.last()?)),
-        _ => None,
     }
 }

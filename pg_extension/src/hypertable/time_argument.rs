@@ -2,18 +2,17 @@
 
 use pgrx::{datum::DatumWithOid, pg_sys, prelude::*, spi::SpiError};
 
-use super::layout::Layout;
 use crate::server::error::{Error, Kind, Result};
 
-/// The point in time: of the column's own type, of one that converts to it, text, or an interval before now.
-pub(crate) fn of(layout: &Layout, value: pgrx::AnyElement) -> Result<pg_sys::Datum> {
-    let column = layout.time_column();
+/// The point in time as a value of the time column (given by name and type): of its own type, of one that converts to
+/// it, text, or an interval before now.
+pub(crate) fn of(column: &str, type_oid: pg_sys::Oid, value: pgrx::AnyElement) -> Result<pg_sys::Datum> {
     let given = value.oid();
-    if given == column.type_oid {
+    if given == type_oid {
         return Ok(value.datum());
     }
-    let name = type_name(column.type_oid)?;
-    let is_number = matches!(column.type_oid, pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID);
+    let name = type_name(type_oid)?;
+    let is_number = matches!(type_oid, pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID);
     let expression = match given {
         pg_sys::INTERVALOID if !is_number => format!("(pg_catalog.now() OPERATOR(pg_catalog.-) $1)::{name}"),
         pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID if is_number => format!("$1::{name}"),
@@ -25,9 +24,8 @@ pub(crate) fn of(layout: &Layout, value: pgrx::AnyElement) -> Result<pg_sys::Dat
             return Err(Error::new(
                 Kind::WrongType,
                 format!(
-                    "a value of type {} is no point in the time of column \"{}\"",
-                    type_name(given)?,
-                    column.name
+                    "a value of type {} is no point in the time of column \"{column}\"",
+                    type_name(given)?
                 ),
             )
             .hint(format!(

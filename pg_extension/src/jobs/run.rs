@@ -2,15 +2,18 @@
 
 use std::ffi::CStr;
 
-use pgrx::{JsonB, pg_sys, prelude::*};
+use pgrx::{JsonB, pg_sys, prelude::*, spi::quote_identifier};
 
 use super::{
     free_space,
     tables::{Job, job, value, write},
 };
-use crate::server::{
-    error::{Error, Kind, Result, or_raise},
-    identity, relation,
+use crate::{
+    hypertable::catalogue,
+    server::{
+        error::{Error, Kind, Result, or_raise},
+        identity, own_query, relation,
+    },
 };
 
 /// Runs of a job that are remembered.
@@ -26,7 +29,7 @@ DECLARE
 BEGIN
     COMMIT;
     FOR step IN 0 .. steps OPERATOR(pg_catalog.-) 1 LOOP
-        moved := moved OPERATOR(pg_catalog.+) headroom.run_job_step(job_id, step, steps);
+        moved := moved OPERATOR(pg_catalog.+) headroom.run_job_step(job_id, step);
         COMMIT;
     END LOOP;
     PERFORM headroom.end_run(job_id, run, moved);
@@ -47,16 +50,39 @@ fn job_steps(job_id: i32) -> i32 {
     or_raise(steps(job_id))
 }
 
-/// In how many steps the job runs.
+/// In how many steps the job runs. Rows that are to be sealed are read here, and kept for the steps.
 pub(super) fn steps(job_id: i32) -> Result<i32> {
     let job = job(job_id)?;
     let Some(table) = job.relation.filter(|_| job.kind == "seal") else { return Ok(1) };
     require_table(&job, table)?;
-    let steps = Spi::get_one_with_args::<i32>(
-        "SELECT headroom.slices_to_seal($1::pg_catalog.regclass)",
-        &[table.into()],
-    )?;
+    if !is_worth_while(&job, table)? {
+        return Ok(0);
+    }
+    free_space::require()?;
+    let steps = identity::run_restricted(job.owner, || {
+        Spi::get_one_with_args::<i32>(
+            "SELECT headroom.begin_sealing($1::pg_catalog.regclass, $2::pg_catalog.interval)",
+            &[table.into(), job.age().into()],
+        )
+    })?;
     Ok(steps.unwrap_or(1))
+}
+
+/// Whether enough has come of age since the last sealing: rows that are sealed a few at a time make small blocks, which
+/// take several times the space. So rows wait until the oldest is a week (or, with a shorter age, that age) past it.
+fn is_worth_while(job: &Job, table: pg_sys::Oid) -> Result<bool> {
+    let Some(names) = catalogue::names(table)? else { return Ok(true) };
+    // As the superuser: policies must hide no row from the schedule. Nothing is called but comparisons of times.
+    let superuser = pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID);
+    let time = quote_identifier(&names.time);
+    let sql = format!(
+        "SELECT min({time}) OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) $1::pg_catalog.interval
+             OPERATOR(pg_catalog.-) LEAST($1::pg_catalog.interval, '7 days'::pg_catalog.interval)) FROM ONLY {}",
+        relation::name(table)
+    );
+    let ask = || own_query::run(|| Spi::get_one_with_args::<bool>(&sql, &[job.age().into()]));
+    let is = identity::run_as(superuser, ask)?;
+    Ok(is == Some(true))
 }
 
 fn require_table(job: &Job, table: pg_sys::Oid) -> Result<()> {
@@ -69,28 +95,26 @@ fn require_table(job: &Job, table: pg_sys::Oid) -> Result<()> {
 }
 
 #[pg_extern(sql = r#"
-CREATE FUNCTION headroom.run_job_step(job_id integer, step integer, steps integer) RETURNS bigint
+CREATE FUNCTION headroom.run_job_step(job_id integer, step integer) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS '@MODULE_PATHNAME@', '@FUNCTION_NAME@';
-COMMENT ON FUNCTION headroom.run_job_step(integer, integer, integer) IS 'Part of run_job: one of so many steps, numbered from 0; the number of rows that it moved or removed';
+COMMENT ON FUNCTION headroom.run_job_step(integer, integer) IS 'Part of run_job: one step, numbered from 0; the number of rows that it moved or removed';
 "#, requires = ["jobs"])]
-fn run_job_step(job_id: i32, step: i32, steps: i32) -> i64 {
-    or_raise(run_step(job_id, step, steps))
+fn run_job_step(job_id: i32, step: i32) -> i64 {
+    or_raise(run_step(job_id, step))
 }
 
 /// Runs a step as the job's owner, who cannot become somebody else in it: temporary tables, deferred triggers and SET ROLE
 /// are refused by the server.
-pub(super) fn run_step(job_id: i32, step: i32, steps: i32) -> Result<i64> {
+pub(super) fn run_step(job_id: i32, step: i32) -> Result<i64> {
     let job = job(job_id)?;
-    let age = || job.config.get("age").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let arguments = |table: pg_sys::Oid| [table.into(), age().into(), step.into(), steps.into()];
     let moved = match (job.kind.as_str(), job.relation, job.proc) {
         ("seal", Some(table), _) => {
             require_table(&job, table)?;
             free_space::require()?;
             identity::run_restricted(job.owner, || {
                 Spi::get_one_with_args::<i64>(
-                    "SELECT headroom.seal($1::pg_catalog.regclass, $2::pg_catalog.interval, $3, $4)",
-                    &arguments(table),
+                    "SELECT headroom.seal_slice($1::pg_catalog.regclass, $2)",
+                    &[table.into(), step.into()],
                 )
             })?
         }
@@ -99,7 +123,7 @@ pub(super) fn run_step(job_id: i32, step: i32, steps: i32) -> Result<i64> {
             identity::run_restricted(job.owner, || {
                 Spi::get_one_with_args::<i64>(
                     "SELECT headroom.delete_older($1::pg_catalog.regclass, $2::pg_catalog.interval)",
-                    &arguments(table)[..2],
+                    &[table.into(), job.age().into()],
                 )
             })?
         }

@@ -131,6 +131,13 @@ pub(super) struct Job {
     pub(super) config: serde_json::Value,
 }
 
+impl Job {
+    /// How old rows are that a policy works on; empty for other jobs.
+    pub(super) fn age(&self) -> String {
+        self.config.get("age").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
 /// The job of this number; an error when there is none or the caller is not a member of its owner.
 pub(super) fn job(id: i32) -> Result<Job> {
     let found = as_keeper(|| {

@@ -76,7 +76,7 @@ fn run_one(job: i32, max_runtime_ms: i32) {
             if step > 0 && attempt(0, is_to_be_dropped)? {
                 break;
             }
-            rows += attempt(max_runtime_ms, || or_raise(run::run_step(job, step, steps)))?;
+            rows += attempt(max_runtime_ms, || or_raise(run::run_step(job, step)))?;
         }
         Ok(rows)
     };

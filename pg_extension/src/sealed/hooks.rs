@@ -118,7 +118,7 @@ unsafe extern "C-unwind" fn paths(
 
 /// Whether the statement is one of headroom's own, which mean what they say.
 fn query_is_ours() -> bool {
-    crate::server::query::is_running()
+    crate::server::own_query::is_running()
 }
 
 /// A warning that sealed rows are left out.

@@ -19,7 +19,9 @@
 //! | [`unseal`](mod@unseal) | rows go back to the row store |
 //! | [`modify`] | UPDATE, DELETE and TRUNCATE of sealed rows |
 //! | [`guard`] | how new rows are noticed that have a sealed key |
-//! | [`keys`] | which sealed row has a key |
+//! | [`keys`] | the unique keys that sealed rows keep |
+//! | [`probe`] | which sealed row has a key |
+//! | [`known_times`] | times of sealed rows that a session has seen |
 //! | [`upsert`] | `INSERT … ON CONFLICT` against sealed keys |
 //! | [`hooks`] | what is done to statements as they begin |
 
@@ -29,11 +31,13 @@ mod guard;
 mod handler;
 pub(crate) mod hooks;
 mod keys;
+mod known_times;
 mod modify;
 mod open;
 mod parallel;
 mod place;
 mod plan;
+mod probe;
 mod retire;
 mod sample;
 mod scan;

@@ -40,8 +40,8 @@ fn delete(oid: pg_sys::Oid, older_than: pgrx::AnyElement) -> Result<i64> {
     drop(Open::with(oid, pg_sys::ShareRowExclusiveLock));
     let layout = tables::layout_for_sealing(oid)?;
     modify::refuse_row_triggers(&layout, pg_sys::CmdType::CMD_DELETE)?;
-    let time = time_argument::of(&layout, older_than)?;
     let column = layout.time_column();
+    let time = time_argument::of(&column.name, column.type_oid, older_than)?;
     let function = conditions::default_family(column.type_oid)
         .map(|family| {
             // SAFETY: look-ups in the server's caches.

@@ -19,8 +19,6 @@ pub(crate) enum Kind {
     UndefinedTable,
     /// 42703: the column named does not exist.
     UndefinedColumn,
-    /// 22023: a number outside of what is possible.
-    OutOfRange,
     /// 42804: a value of another type is needed.
     WrongType,
     /// 22023: an argument that cannot be.
@@ -59,7 +57,6 @@ impl Kind {
             Self::UndefinedFunction => PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
             Self::UndefinedTable => PgSqlErrorCode::ERRCODE_UNDEFINED_TABLE,
             Self::UndefinedColumn => PgSqlErrorCode::ERRCODE_UNDEFINED_COLUMN,
-            Self::OutOfRange => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::WrongType => PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             Self::InvalidArgument => PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             Self::MomentOutOfRange => PgSqlErrorCode::ERRCODE_DATETIME_FIELD_OVERFLOW,

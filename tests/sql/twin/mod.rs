@@ -67,10 +67,12 @@ impl Twins {
         match random.below(40) {
             0 => {
                 let day = 1 + random.below(8);
-                let slice =
-                    if random.below(3) == 0 { format!(", {}, 3", random.below(3)) } else { String::new() };
-                self.own(&format!("select headroom.seal('t', timestamptz '2026-01-0{day}'{slice})"), at)
-                    .await;
+                let until = format!("'t', timestamptz '2026-01-0{day}'");
+                let sql = match random.below(3) {
+                    0 => format!("call headroom.seal_by_slices({until})"),
+                    _ => format!("select headroom.seal({until})"),
+                };
+                self.own(&sql, at).await;
             }
             1 if random.below(4) == 0 => self.own("select headroom.unseal('t')", at).await,
             // Altering waits for the old snapshot's session.

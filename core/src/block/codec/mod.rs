@@ -10,6 +10,7 @@
 //! | [`dictionary`] | byte strings of which few differ |
 //! | [`pco`] | numbers |
 //! | [`plain`] | what nothing makes shorter |
+//! | [`sequence`] | numbers at equal distances: the times of a regular series |
 
 mod constant;
 mod dictionary;
@@ -17,6 +18,7 @@ mod pco;
 mod plain;
 mod run_length;
 pub(super) mod scalar;
+mod sequence;
 
 use self::scalar::Scalar;
 use super::{ByteStrings, Column, Damage, Kind, MAX_ROWS, Values, nulls, wire::Reader};
@@ -37,6 +39,8 @@ pub enum Codec {
     Pco = 4,
     /// The values as they are.
     Plain = 5,
+    /// Whole numbers at equal distances.
+    Sequence = 6,
 }
 
 impl Codec {
@@ -49,6 +53,7 @@ impl Codec {
             3 => Self::Dictionary,
             4 => Self::Pco,
             5 => Self::Plain,
+            6 => Self::Sequence,
             _ => return None,
         })
     }
@@ -140,6 +145,9 @@ fn write_numbers<T: Scalar + ::pco::data_types::Number>(
     if constant::write(out, values) {
         return Codec::Constant;
     }
+    if sequence::write(out, values) {
+        return Codec::Sequence;
+    }
     let plain_bytes = size_of_val(values);
     let runs = run_length::write(values, plain_bytes / 8);
     // Long runs are as short as it gets; pco would only take time.
@@ -213,6 +221,7 @@ fn read_values(reader: Reader<'_>, kind: Kind, codec: Codec, n: usize) -> Result
             Codec::RunLength => run_length::read(reader, n),
             Codec::Pco => pco::read(reader.rest(), n),
             Codec::Plain => plain::read(reader, n),
+            Codec::Sequence => sequence::read(reader, n),
             Codec::Absent | Codec::Dictionary => {
                 Err(Damage::Unknown { what: "codec of numbers", code: codec as u64 })
             }

@@ -4,6 +4,8 @@ use crate::block::{Damage, wire::Reader};
 
 /// A value of fixed size.
 pub(in crate::block) trait Scalar: Copy {
+    /// Whether it is a whole number, so that its bits can be added.
+    const IS_WHOLE: bool;
     /// Its bits; integers with their sign extended, so that near numbers have near bits.
     fn bits(self) -> u64;
     /// The value of these bits, when there is one.
@@ -15,8 +17,9 @@ pub(in crate::block) trait Scalar: Copy {
 }
 
 macro_rules! scalar {
-    ($type:ty, $bits:expr, $from:expr) => {
+    ($type:ty, $whole:expr, $bits:expr, $from:expr) => {
         impl Scalar for $type {
+            const IS_WHOLE: bool = $whole;
             fn bits(self) -> u64 {
                 $bits(self)
             }
@@ -35,13 +38,14 @@ macro_rules! scalar {
     };
 }
 
-scalar!(i16, |v: i16| v as i64 as u64, |b: u64| i16::try_from(b as i64).ok());
-scalar!(i32, |v: i32| v as i64 as u64, |b: u64| i32::try_from(b as i64).ok());
-scalar!(i64, |v: i64| v as u64, |b: u64| Some(b as i64));
-scalar!(f32, |v: f32| u64::from(v.to_bits()), |b: u64| u32::try_from(b).ok().map(f32::from_bits));
-scalar!(f64, f64::to_bits, |b: u64| Some(f64::from_bits(b)));
+scalar!(i16, true, |v: i16| v as i64 as u64, |b: u64| i16::try_from(b as i64).ok());
+scalar!(i32, true, |v: i32| v as i64 as u64, |b: u64| i32::try_from(b as i64).ok());
+scalar!(i64, true, |v: i64| v as u64, |b: u64| Some(b as i64));
+scalar!(f32, false, |v: f32| u64::from(v.to_bits()), |b: u64| u32::try_from(b).ok().map(f32::from_bits));
+scalar!(f64, false, f64::to_bits, |b: u64| Some(f64::from_bits(b)));
 
 impl Scalar for bool {
+    const IS_WHOLE: bool = false;
     fn bits(self) -> u64 {
         u64::from(self)
     }

@@ -1,0 +1,200 @@
+//! The rows that are to be sealed, read from the row store once and laid by segment onto temporary files, each small
+//! enough to be packed in memory. They stay there over transactions, so that each can move a part.
+
+use pgrx::pg_sys;
+
+use super::{
+    catalogue::Names,
+    datum,
+    layout::Form,
+    tape::{Tape, Version},
+};
+use crate::server::{
+    error::{Error, Kind, Result},
+    memory,
+    relation::{self, Open},
+};
+
+/// Bytes of the row store that go onto one file, about.
+const TAPE_BYTES: u64 = 32 << 20;
+/// So many files are open at most.
+const MOST_TAPES: u64 = 256;
+
+// Of the server, but not among pgrx's bindings.
+unsafe extern "C-unwind" {
+    fn toast_flatten_tuple(tuple: pg_sys::HeapTuple, descriptor: pg_sys::TupleDesc) -> pg_sys::HeapTuple;
+}
+
+/// A column of the hypertable, by its place among the attributes.
+#[derive(Clone, Copy)]
+pub(super) struct Attribute {
+    pub(super) index: usize,
+    pub(super) form: Form,
+}
+
+impl Attribute {
+    /// The column of this name.
+    pub(super) fn of(table: &Open, name: &str) -> Result<(Self, pg_sys::Oid)> {
+        let mut attributes = table.attributes().iter().enumerate();
+        let found = attributes.find(|(_, a)| !a.attisdropped && relation::text_of(&a.attname) == name);
+        let (index, attribute) = found.ok_or_else(|| {
+            Error::new(
+                Kind::UndefinedColumn,
+                format!("column \"{name}\" of {} does not exist any more", relation::name(table.oid())),
+            )
+        })?;
+        Ok((Self { index, form: Form::of(attribute.atttypid) }, attribute.atttypid))
+    }
+
+    /// Puts what tells one value from another into `key`.
+    ///
+    /// # Safety
+    /// The datum is one of the column's, not null.
+    pub(super) unsafe fn key(self, datum: pg_sys::Datum, key: &mut Vec<u8>) {
+        key.clear();
+        // SAFETY: the caller's promise; the form was made from the type.
+        unsafe {
+            match self.form {
+                Form::Number(_) | Form::ByValue(_) => key.extend(datum.value().to_le_bytes()),
+                Form::Fixed(length) => {
+                    key.extend_from_slice(std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>(), length));
+                }
+                Form::CString => {
+                    key.extend(std::ffi::CStr::from_ptr(datum.cast_mut_ptr()).to_bytes());
+                }
+                Form::Varlena | Form::Text => {
+                    let original = datum.cast_mut_ptr::<pg_sys::varlena>();
+                    let flat = pg_sys::pg_detoast_datum_packed(original);
+                    key.extend_from_slice(std::slice::from_raw_parts(
+                        pgrx::varlena::vardata_any(flat).cast::<u8>(),
+                        pgrx::varlena::varsize_any_exhdr(flat),
+                    ));
+                    if flat != original {
+                        pg_sys::pfree(flat.cast());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rows of one hypertable, on temporary files.
+pub(super) struct Gathered {
+    pub(super) relation: pg_sys::Oid,
+    pub(super) tapes: Vec<Tape>,
+    /// What the table's rows looked like.
+    descriptor: pg_sys::TupleDesc,
+}
+
+impl Gathered {
+    /// Reads the rows of the table that are older than a time (all without one), as of this moment.
+    pub(super) fn read(table: &Open, names: &Names, older_than: Option<i64>) -> Result<Self> {
+        let (time, _) = Attribute::of(table, &names.time)?;
+        let segment = names.segment.as_deref().map(|name| Attribute::of(table, name)).transpose()?;
+        let segment = segment.map(|(attribute, _)| attribute);
+        let wanted = 1 + time.index.max(segment.map_or(0, |s| s.index)) as i32;
+        // SAFETY: the table is open; scan, slot and snapshot are released below, by the server after an error.
+        unsafe {
+            let bytes = size_of(table);
+            let count = bytes.div_ceil(TAPE_BYTES).clamp(1, MOST_TAPES);
+            let descriptor = (*table.as_ptr()).rd_att;
+            let before = memory::enter(pg_sys::TopMemoryContext);
+            let mut gathered = Self {
+                relation: table.oid(),
+                tapes: Vec::new(),
+                descriptor: pg_sys::CreateTupleDescCopyConstr(descriptor),
+            };
+            memory::enter(before);
+            gathered.tapes.extend((0..count).map(|_| Tape::new()));
+            let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
+            let slot = pg_sys::table_slot_create(table.as_ptr(), std::ptr::null_mut());
+            // From the first page on, never from where another scan is: rows then come in the order of their arrival.
+            let scan =
+                pg_sys::table_beginscan_strat(table.as_ptr(), snapshot, 0, std::ptr::null_mut(), true, false);
+            let forward = pg_sys::ScanDirection::ForwardScanDirection;
+            let mut key = Vec::new();
+            while pg_sys::table_scan_getnextslot(scan, forward, slot) {
+                pgrx::check_for_interrupts!();
+                pg_sys::slot_getsomeattrs(slot, wanted);
+                let value = |attribute: Attribute| *(*slot).tts_values.add(attribute.index);
+                if older_than.is_some_and(|limit| datum::time_of(value(time), time.form) >= limit) {
+                    continue;
+                }
+                let tape = match segment {
+                    Some(segment) if count > 1 => {
+                        segment.key(value(segment), &mut key);
+                        (hash(&key) % count) as usize
+                    }
+                    _ => 0,
+                };
+                let tuple = (*slot.cast::<pg_sys::HeapTupleTableSlot>()).tuple;
+                let header = (*tuple).t_data;
+                let at = (*tuple).t_self;
+                let version = Version {
+                    page: u32::from(at.ip_blkid.bi_hi) << 16 | u32::from(at.ip_blkid.bi_lo),
+                    line: at.ip_posid,
+                    writer: (*header).t_choice.t_heap.t_xmin.into_inner(),
+                };
+                if (*header).t_infomask & pg_sys::HEAP_HASEXTERNAL as u16 == 0 {
+                    gathered.tapes[tape].write(version, tuple);
+                } else {
+                    let flat = toast_flatten_tuple(tuple, descriptor);
+                    gathered.tapes[tape].write(version, flat);
+                    pg_sys::heap_freetuple(flat);
+                }
+            }
+            pg_sys::table_endscan(scan);
+            pg_sys::ExecDropSingleTupleTableSlot(slot);
+            pg_sys::UnregisterSnapshot(snapshot);
+            for tape in &mut gathered.tapes {
+                tape.rewind()?;
+            }
+            Ok(gathered)
+        }
+    }
+
+    /// Refuses a table whose columns are no longer those of the rows.
+    pub(super) fn require_same_columns(&self, table: &Open) -> Result<()> {
+        // SAFETY: both descriptions are there as long as this runs.
+        if unsafe { pg_sys::equalTupleDescs(self.descriptor, (*table.as_ptr()).rd_att) } {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Serialization,
+            format!("the columns of {} changed while it was sealed", relation::name(self.relation)),
+        )
+        .hint("Try again."))
+    }
+}
+
+impl Drop for Gathered {
+    fn drop(&mut self) {
+        // SAFETY: the copy that `read` made.
+        unsafe { pg_sys::FreeTupleDesc(self.descriptor) };
+    }
+}
+
+/// Bytes of the table and of what it stores elsewhere.
+unsafe fn size_of(table: &Open) -> u64 {
+    let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+    // SAFETY: the table is open.
+    unsafe {
+        let own = pg_sys::RelationGetNumberOfBlocksInFork(table.as_ptr(), main);
+        let toast = (*(*table.as_ptr()).rd_rel).reltoastrelid;
+        let aside = if toast == pg_sys::InvalidOid {
+            0
+        } else {
+            let toast = Open::with(toast, pg_sys::AccessShareLock);
+            pg_sys::RelationGetNumberOfBlocksInFork(toast.as_ptr(), main)
+        };
+        (u64::from(own) + u64::from(aside)) * u64::from(pg_sys::BLCKSZ)
+    }
+}
+
+/// FNV-1a (Fowler, Noll, Vo), mixed once more so that its low bits depend on all.
+fn hash(bytes: &[u8]) -> u64 {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash ^ (hash >> 32)
+}
