@@ -131,6 +131,8 @@ test-devices: built node-static ## the node inside emulated machines; fetches 20
 soak: built ## what takes longer: fuzzing, kill loops
 	$(STEP) "soak" "tests that are left out of make test"
 	$(CARGO_TEST) --test 'system_*' --test 'sql_*' -- --ignored
+	$(STEP) "codecs" "$(or $(SOAK_CASES),200000) random blocks and sections a property"
+	PROPTEST_CASES=$(or $(SOAK_CASES),200000) $(CARGO_TEST) --lib -- block::
 	$(STEP) "fuzzing" "every decoder for $(or $(FUZZ_SECONDS),600) seconds"
 	tests/fuzz/run $(or $(FUZZ_SECONDS),600)
 

@@ -1,6 +1,6 @@
 //! What must hold whatever happens to bytes, processes and sessions.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use headroom_tests::Cluster;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
@@ -151,39 +151,73 @@ fn killed(times: u32) {
     }
 }
 
+/// At whatever moment it is asked, a statement works on for less than 250 ms: of its own CPU time, since on a busy machine
+/// a wall clock tells what others do.
 #[tokio::test]
-async fn a_running_statement_can_be_cancelled() {
+async fn a_running_statement_can_be_cancelled_at_any_moment() {
+    const PROMISED: Duration = Duration::from_millis(250);
     let cluster = Cluster::start();
     cluster.database("db");
     cluster.psql(
         "db",
         "create table t (at timestamptz not null, device bigint not null, used bigint, unique (at, device));
          insert into t select timestamptz '2026-01-01' + n * interval '1 minute', d, n * d
-         from generate_series(1, 30) d, generate_series(1, 6000) n;
-         select headroom.create_hypertable('t', 'at', 'device')",
+         from generate_series(1, 30) d, generate_series(1, 3000) n;
+         create table staged as table t; select headroom.create_hypertable('t', 'at', 'device')",
     );
     for (before, statement) in [
         ("", "select headroom.seal('t')"),
+        ("", "select headroom.begin_sealing('t', interval '0')"),
+        (
+            "select headroom.begin_sealing('t', interval '0'); select headroom.seal_slice('t', 0)",
+            "select headroom.seal_slice('t', 1)",
+        ),
         ("select headroom.seal('t')", "select headroom.unseal('t')"),
         ("select headroom.seal('t')", "select count(*) from t a, t b where a.used <> b.used"),
+        ("select headroom.seal('t')", "select sum(used), max(at) from t, generate_series(1, 20)"),
         ("select headroom.seal('t')", "update t set used = used + 1"),
+        ("select headroom.seal('t')", "insert into t table staged on conflict do nothing"),
+        (
+            "select headroom.seal('t')",
+            "insert into t table staged on conflict (at, device) do update set used = 1",
+        ),
+        ("select headroom.seal('t')", "analyze t"),
     ] {
-        let client = cluster.connect("db").await;
-        client.batch_execute(before).await.expect("prepares");
-        let cancel = client.cancel_token();
-        let begun = tokio::spawn(async move {
-            let ended = client.batch_execute(statement).await;
-            (ended, Instant::now())
-        });
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        let asked = Instant::now();
-        cancel.cancel_query(NoTls).await.expect("asks");
-        let (ended, at) = begun.await.expect("ends");
-        let error = ended.expect_err(statement);
-        assert_eq!(error.code().map(|code| code.code()), Some("57014"), "{statement}: {error:?}");
-        // The promise is 250 ms; a loaded machine gets more.
-        assert!(at - asked < Duration::from_secs(5), "{statement}: {:?}", at - asked);
+        let mut cancelled = 0;
+        for wait in [5, 30, 90, 200] {
+            let client = cluster.connect("db").await;
+            client.batch_execute(before).await.expect("prepares");
+            let row = client.query_one("select pg_backend_pid()", &[]).await.expect("answers");
+            let process: i32 = row.get(0);
+            let cancel = client.cancel_token();
+            let begun = tokio::spawn(async move { (client.batch_execute(statement).await, client) });
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            let asked = cpu_time(process);
+            cancel.cancel_query(NoTls).await.expect("asks");
+            let (ended, client) = begun.await.expect("ends");
+            let worked_on = cpu_time(process) - asked;
+            match ended {
+                Ok(()) => {}
+                Err(error) => {
+                    assert_eq!(error.code().map(|code| code.code()), Some("57014"), "{statement}: {error:?}");
+                    cancelled += 1;
+                }
+            }
+            assert!(worked_on < PROMISED, "{statement}, cancelled after {wait} ms: {worked_on:?}");
+            drop(client);
+        }
+        let count = cluster.psql("db", "select count(*) from t");
+        assert_eq!(count, "90000", "{statement}");
+        println!("{statement}: cancelled {cancelled} times of 4");
+        cluster.psql("db", "select headroom.unseal('t'); update t set used = -1 where used = 1; vacuum t");
     }
+}
+
+/// The time that a process has run.
+fn cpu_time(process: i32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/schedstat")).expect("the process lives");
+    let nanoseconds = stat.split_whitespace().next().expect("schedstat has three numbers");
+    Duration::from_nanos(nanoseconds.parse().expect("nanoseconds are a number"))
 }
 
 #[test]

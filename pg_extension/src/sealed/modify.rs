@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, rc::Rc};
 
-use pgrx::{pg_guard, pg_sys, prelude::*};
+use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*};
 
 use super::{
     place,
@@ -24,7 +24,8 @@ use crate::{
 struct Change {
     layout: Rc<Layout>,
     unsealer: Option<Unsealer>,
-    blocks: Open,
+    /// Open until the statement ends.
+    blocks: Option<Open>,
     slot: *mut pg_sys::TupleTableSlot,
     /// Where the `ctid` is in the rows of the plan below.
     ctid: i16,
@@ -114,31 +115,30 @@ pub(super) unsafe extern "C-unwind" fn begin(
         let change = Change {
             layout,
             unsealer: None,
-            blocks,
+            blocks: Some(blocks),
             slot,
             ctid,
             unsealed: HashMap::new(),
             context: pg_sys::CurrentMemoryContext,
         };
-        (*target).ri_FdwState = Box::into_raw(Box::new(change)).cast();
+        // The query's memory drops it, after an error too.
+        (*target).ri_FdwState =
+            PgMemoryContexts::For(pg_sys::CurrentMemoryContext).leak_and_drop_on_delete(change).cast();
     }
 }
 
 /// `EndForeignModify`. After an error it is not called: the server then releases what was opened.
 #[pg_guard]
 pub(super) unsafe extern "C-unwind" fn end(_estate: *mut pg_sys::EState, target: *mut pg_sys::ResultRelInfo) {
-    // SAFETY: made by `begin`, taken once.
+    // SAFETY: made by `begin`; its memory goes with the query's.
     unsafe {
-        let change = (*target).ri_FdwState.cast::<Change>();
-        if change.is_null() {
-            return;
-        }
+        let Some(change) = (*target).ri_FdwState.cast::<Change>().as_mut() else { return };
         (*target).ri_FdwState = std::ptr::null_mut();
-        let change = Box::from_raw(change);
-        if let Some(unsealer) = change.unsealer {
+        if let Some(unsealer) = change.unsealer.take() {
             unsealer.close();
         }
         pg_sys::ExecDropSingleTupleTableSlot(change.slot);
+        change.blocks = None;
     }
 }
 
@@ -259,7 +259,8 @@ impl Change {
             if !self.unsealed.contains_key(&key) {
                 let command = command_before(estate)?;
                 self.open()?;
-                if !fetch(&self.blocks, block, self.slot) {
+                let closed = || Error::new(Kind::Internal, "the table of blocks is closed");
+                if !fetch(self.blocks.as_ref().ok_or_else(closed)?, block, self.slot) {
                     return Err(Error::new(Kind::Serialization, "a sealed row has gone").hint("Try again."));
                 }
                 let row = BlockRow { slot: self.slot, columns: self.layout.block_columns() };

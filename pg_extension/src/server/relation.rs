@@ -47,8 +47,12 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // SAFETY: opened by us and closed once.
-        unsafe { pg_sys::relation_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE) };
+        // SAFETY: opened by us and closed once: a transaction that is being undone has closed it already.
+        unsafe {
+            if pg_sys::IsTransactionState() {
+                pg_sys::relation_close(self.relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+            }
+        }
     }
 }
 
