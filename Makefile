@@ -128,7 +128,7 @@ test-devices: built node-static ## the node inside emulated machines; fetches 20
 	$(CARGO_TEST) --features headroom-tests/devices --test 'devices_*' -- --nocapture
 
 .PHONY: soak
-soak: built ## what takes longer: fuzzing, kill loops
+soak: built test-devices ## what takes longer: emulated machines, kill loops, fuzzing
 	$(STEP) "soak" "tests that are left out of make test"
 	$(CARGO_TEST) --test 'system_*' --test 'sql_*' -- --ignored
 	$(STEP) "codecs" "$(or $(SOAK_CASES),200000) random blocks and sections a property"
@@ -137,11 +137,15 @@ soak: built ## what takes longer: fuzzing, kill loops
 	tests/fuzz/run $(or $(FUZZ_SECONDS),600)
 
 .PHONY: bench
-bench: bench-store bench-forecast ## measure: the series store and the forecast
+bench: bench-store bench-intake bench-forecast ## measure: the series store, the intake and the forecast
 
 .PHONY: bench-store
 bench-store: build ## bytes and CPU of the series store against plain PostgreSQL
 	cargo bench --workspace --locked --bench store -- $(BENCH)
+
+.PHONY: bench-intake
+bench-intake: build ## pushes a second that one hub takes from 1,000 nodes, with their latency
+	cargo bench --workspace --locked --bench intake -- $(BENCH)
 
 .PHONY: bench-forecast
 bench-forecast: build ## accuracy and speed of the forecast against others

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::built;
+use crate::{Hub, built};
 
 /// A node under test.
 #[derive(Debug)]
@@ -101,6 +101,20 @@ impl NodeProcess {
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Enrols it by files that a person carries, with a hub whose service need not run.
+    ///
+    /// # Errors
+    /// When one of the two refuses.
+    pub fn enrol_by_files(&self, hub: &Hub) -> anyhow::Result<()> {
+        let file = |name: &str| self.folder().join(name).display().to_string();
+        let (request, grant) = (file("request.json"), file("grant.json"));
+        self.must(&["enrol", "--request", &request])?;
+        let signed = hub.run(&["node", "sign", &request, "--grant", &grant]);
+        ensure!(signed.code == 0, "headroom node sign: {}", signed.err);
+        self.must(&["enrol", "--grant", &grant])?;
+        Ok(())
     }
 
     /// Starts `run`, appending to its log.

@@ -34,7 +34,8 @@ fn settings(node: &NodeProcess) -> Settings {
         .expect("settings")
 }
 
-/// The child: measures a simulated machine round after round and pushes, until it is killed or has reached its last round, after which it only pushes. Does nothing when it is run as a test.
+/// The child: measures a simulated machine round after round and pushes, until it is killed or has reached its last round,
+/// after which it only pushes. Does nothing when it is run as a test.
 #[tokio::test]
 async fn child() {
     let Ok(told) = std::env::var(CHILD) else { return };
@@ -62,6 +63,12 @@ async fn child() {
             // On the quickest disk too a kill finds it measuring.
             tokio::time::sleep(Duration::from_millis(2)).await;
         } else {
+            if node.latest().is_none() {
+                // A node that starts anew tells nothing before it has looked; it finds nothing to measure any more.
+                let (looking, nothing) =
+                    (Arc::clone(&node), Round { rows: Vec::new(), ..simulated(measured, boot) });
+                tokio::task::spawn_blocking(move || looking.take(nothing)).await.expect("looked");
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
