@@ -123,6 +123,20 @@ pub async fn send(
     path: &str,
     body: Vec<u8>,
 ) -> anyhow::Result<(StatusCode, Bytes)> {
+    send_with(address, config, path, &[("content-type", "application/json")], body).await
+}
+
+/// Posts anything with these headers.
+///
+/// # Errors
+/// When there is no connection or it breaks off; a refusal is an answer.
+pub async fn send_with(
+    address: &str,
+    config: ClientConfig,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> anyhow::Result<(StatusCode, Bytes)> {
     let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
     let name = ServerName::try_from(HUB_DNS_NAME)?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
@@ -130,10 +144,11 @@ pub async fn send(
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // Ends by itself when the sender is dropped.
     let driver = tokio::spawn(connection);
-    let request = hyper::Request::post(path)
-        .header(header::HOST, HUB_DNS_NAME)
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(body)))?;
+    let mut request = hyper::Request::post(path).header(header::HOST, HUB_DNS_NAME);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(Bytes::from(body)))?;
     let response = sender.send_request(request).await.with_context(|| format!("{address} broke off"))?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();

@@ -17,6 +17,7 @@ mod score;
 mod serve;
 mod unit;
 mod user;
+mod watched;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -59,6 +60,9 @@ enum Subcommands {
     /// The hub's own certificate: replace it where its key was seen by others
     #[command(subcommand)]
     Certificate(certificate::Commands),
+    /// Fleets that are watched already: certificates for a Prometheus or a collector, names of series
+    #[command(subcommand)]
+    Watched(watched::Commands),
     /// Sold and discovered units: list, match to a sale, replace, retire
     #[command(subcommand)]
     Unit(unit::Commands),
@@ -171,6 +175,7 @@ fn dispatch(context: Context, command: Subcommands) -> anyhow::Result<()> {
             Subcommands::Serve => serve::run(context).await,
             Subcommands::Node(command) => node::run(&context, command).await,
             Subcommands::Certificate(command) => certificate::run(&context, command).await,
+            Subcommands::Watched(command) => watched::run(&context, command).await,
             Subcommands::Unit(command) => unit::run(&context, command).await,
             Subcommands::User(command) => user::run(&context, command).await,
             Subcommands::Import(arguments) => import::run(&context, &arguments).await,

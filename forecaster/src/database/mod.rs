@@ -26,6 +26,7 @@
 //! | [`people`] | who signs in |
 //! | [`acting`] | transactions in which row-level security sees a person |
 //! | [`worklist_page`], [`unit_page`], [`judged`], [`catalogue_page`], [`portal_page`], [`unmatched_page`] | what pages ask, as the person who looks |
+//! | [`watched`] | what senders of series leave between two requests |
 //! | [`fleet_health`] | figures for monitoring |
 
 pub(crate) mod acting;
@@ -58,5 +59,6 @@ pub(crate) mod series;
 pub(crate) mod unit_page;
 pub(crate) mod units;
 pub(crate) mod unmatched_page;
+pub(crate) mod watched;
 pub(crate) mod worklist;
 pub(crate) mod worklist_page;

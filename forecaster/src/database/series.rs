@@ -55,7 +55,19 @@ fn source_name(source: CapacitySource) -> &'static str {
 }
 
 /// One statement for any number of rows: an array for each column.
-static INSERT: LazyLock<String> = LazyLock::new(|| {
+static INSERT: LazyLock<String> = LazyLock::new(|| format!("{} do nothing", *INTO));
+
+/// The same, where figures of one moment come one after the other: what is told is added to what is there.
+static MERGE: LazyLock<String> = LazyLock::new(|| {
+    let figures = WHOLE.iter().map(|(name, _)| *name).chain(REAL.iter().map(|(name, _)| *name));
+    let added: Vec<String> = std::iter::once("used_source")
+        .chain(figures)
+        .map(|name| format!("{name} = coalesce(excluded.{name}, s.{name})"))
+        .collect();
+    format!("{} do update set {}", *INTO, added.join(", "))
+});
+
+static INTO: LazyLock<String> = LazyLock::new(|| {
     let names: Vec<&str> = ["component_id", "at", "boot", "used_source"]
         .into_iter()
         .chain(WHOLE.iter().map(|(name, _)| *name))
@@ -68,7 +80,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     let arrays: Vec<String> =
         kinds.enumerate().map(|(index, kind)| format!("${}::{kind}[]", index + 1)).collect();
     format!(
-        "insert into fleet.status ({names}) select * from unnest({arrays}) on conflict (component_id, at) do nothing",
+        "insert into fleet.status as s ({names}) select * from unnest({arrays}) on conflict (component_id, at)",
         names = names.join(", "),
         arrays = arrays.join(", ")
     )
@@ -77,6 +89,24 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 /// Writes samples; `ids` has each one's component. Gives the number of rows that were not there before.
 pub(crate) async fn insert(
     client: &impl GenericClient,
+    ids: &[i64],
+    samples: &[Sample],
+) -> Result<u64, Error> {
+    write(client, &INSERT, ids, samples).await
+}
+
+/// The same for senders that tell the figures of one moment in several requests. Gives the number of rows written.
+pub(crate) async fn merge(
+    client: &impl GenericClient,
+    ids: &[i64],
+    samples: &[Sample],
+) -> Result<u64, Error> {
+    write(client, &MERGE, ids, samples).await
+}
+
+async fn write(
+    client: &impl GenericClient,
+    statement: &str,
     ids: &[i64],
     samples: &[Sample],
 ) -> Result<u64, Error> {
@@ -95,7 +125,7 @@ pub(crate) async fn insert(
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&ids, &at, &boot, &source];
     parameters.extend(whole.iter().map(|column| column as &(dyn ToSql + Sync)));
     parameters.extend(real.iter().map(|column| column as &(dyn ToSql + Sync)));
-    client.execute(INSERT.as_str(), &parameters).await
+    client.execute(statement, &parameters).await
 }
 
 /// Notes the newest status of each component, so that its loss can be seen.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio_postgres::{Error, GenericClient};
 use uuid::Uuid;
 
-use super::matching;
+use super::{matching, watched};
 
 /// The snake_case name of a unit-only variant, as in JSON and SQL.
 pub(super) fn name_of(variant: &impl Serialize) -> String {
@@ -81,6 +81,67 @@ pub(crate) async fn describe_unknown(
             &[&node, &keys, &now],
         )
         .await?;
+    Ok(())
+}
+
+/// Writes units and components of a sender that tells a few at a time: what it does not speak of now is not gone, and
+/// specifications are added to those that are known.
+pub(crate) async fn describe_more(
+    client: &impl GenericClient,
+    node: Uuid,
+    reports: &[UnitReport],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let known: HashMap<String, serde_json::Value> = watched::specs(client, node).await?.into_iter().collect();
+    for report in reports {
+        let changed: Vec<(&Component, serde_json::Value)> = report
+            .components
+            .iter()
+            .filter_map(|component| {
+                let told = serde_json::to_value(&component.specs).unwrap_or_default();
+                let before = known.get(&component.key.0);
+                let mut specs = before.cloned().unwrap_or_else(|| serde_json::json!({}));
+                if let (Some(specs), Some(told)) = (specs.as_object_mut(), told.as_object()) {
+                    specs.extend(told.clone());
+                }
+                (before != Some(&specs)).then_some((component, specs))
+            })
+            .collect();
+        if changed.is_empty() {
+            continue;
+        }
+        matching::place(client, node, report, now).await?;
+        for (component, specs) in changed {
+            let capacity = specs.get("capacity_bytes").and_then(serde_json::Value::as_i64);
+            let kinds: Vec<String> = component.identity.iter().map(|one| name_of(&one.kind)).collect();
+            let values: Vec<&str> = component.identity.iter().map(|one| one.value.as_str()).collect();
+            client
+                .execute(
+                    "with unit as (select unit_id from fleet.units where node_id = $1 and node_key = $2),
+                     written as (
+                        insert into fleet.components as c (unit_id, node_key, kind, label, specs, capacity_bytes)
+                        select unit_id, $3, $4, $5, $6, $7 from unit
+                        on conflict (unit_id, node_key) do update
+                           set specs = excluded.specs, capacity_bytes = excluded.capacity_bytes, gone_at = null
+                        returning unit_id, component_id)
+                     insert into fleet.identities (unit_id, component_id, kind, value)
+                     select w.unit_id, w.component_id, t.kind, t.value from written w, unnest($8::text[], $9::text[]) as t (kind, value)
+                     on conflict do nothing",
+                    &[
+                        &node,
+                        &report.key.0,
+                        &component.key.0,
+                        &name_of(&component.kind),
+                        &component.label,
+                        &specs,
+                        &capacity,
+                        &kinds,
+                        &values,
+                    ],
+                )
+                .await?;
+        }
+    }
     Ok(())
 }
 

@@ -33,7 +33,8 @@ pub(crate) async fn json<T: DeserializeOwned>(
     }
 }
 
-fn decompress(bytes: &[u8], most: usize) -> Result<Vec<u8>, IntakeProblem> {
+/// Unpacks gzip of at most so many bytes.
+pub(super) fn decompress(bytes: &[u8], most: usize) -> Result<Vec<u8>, IntakeProblem> {
     let mut plain = Vec::new();
     let read = GzDecoder::new(bytes)
         .take(most as u64 + 1)

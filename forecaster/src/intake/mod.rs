@@ -10,6 +10,7 @@
 //! | [`examine`] | what contradicts itself is refused, what cannot be is set aside |
 //! | [`ranges`] | which sequence numbers are missing |
 //! | [`commit`] | rows and acknowledged range in one transaction |
+//! | [`watched`] | series of a Prometheus or an OpenTelemetry collector |
 //! | [`problem`] | what a node is told when it is refused |
 
 mod body;
@@ -21,6 +22,7 @@ mod problem;
 mod pull;
 mod push;
 mod ranges;
+pub(crate) mod watched;
 
 use axum::Router;
 use axum::routing::post;
@@ -28,7 +30,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::authority::PeerName;
-use crate::database::{certificates, jobs, nodes, people};
+use crate::database::{certificates, jobs, nodes, people, watched as kept};
 use crate::hub::Hub;
 use crate::listener::Peer;
 use problem::IntakeProblem;
@@ -48,6 +50,8 @@ pub(crate) fn router(hub: Hub) -> Router {
         .route("/v1/enrol", post(enrol::enrol))
         .route("/v1/renew", post(enrol::renew))
         .route("/v1/push", post(push::push))
+        .route("/v1/prometheus/write", post(watched::remote_write))
+        .route("/v1/metrics", post(watched::otlp))
         .fallback(|| async { IntakeProblem::NoSuchPage })
         .with_state(hub)
 }
@@ -77,6 +81,7 @@ pub(crate) async fn upkeep(hub: Hub) -> anyhow::Result<String> {
     let now = Timestamp::now();
     let tokens = nodes::forget_tokens(&**client, now).await?;
     let certificates = certificates::forget_ended(&**client, now).await?;
+    kept::forget_old(&**client, now).await?;
     let runs = jobs::tidy(&**client, now - SignedDuration::from_hours(24 * HISTORY_DAYS)).await?;
     let idle = now - SignedDuration::from_hours(SESSION_HOURS_KEPT);
     let sessions = people::forget_sessions(&**client, idle, idle).await?;

@@ -20,7 +20,9 @@ pub(crate) enum IntakeProblem {
         reason: String,
     },
     /// There is nothing at this path.
-    #[error("the intake has /v1/enrol, /v1/renew and /v1/push, each by POST")]
+    #[error(
+        "the intake has /v1/enrol, /v1/renew, /v1/push, /v1/prometheus/write and /v1/metrics, each by POST"
+    )]
     NoSuchPage,
     /// Two copies of the node speak.
     #[error(
