@@ -63,7 +63,7 @@ impl Hub {
              [intake]\n\
              listen = \"{intake}\"\n\
              [pull]\n\
-             interval_seconds = 5\n\
+             interval_seconds = 2\n\
              [forecast]\n\
              schedule = \"*/5 * * * *\"\n\
              [offers]\n\

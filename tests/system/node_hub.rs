@@ -49,7 +49,7 @@ async fn everything_arrives_once(hub: &Hub, node: &NodeProcess, when: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_stops_for_a_while_every_sample_arrives_once() {
     let mut hub = Hub::serving();
-    let settings = format!("consent = [\"support\", \"advice\"]\npush = true\nhub = \"{}\"", hub.intake);
+    let settings = format!("consent = [\"support\", \"advice\"]\nhub = \"{}\"", hub.intake);
     let mut node = NodeProcess::new(&settings).expect("a folder");
     node.must(&["enrol", "--token", &hub.token(None)]).expect("enrolled");
     node.start().expect("it starts");

@@ -1,5 +1,6 @@
 //! A unit's row in words: what the worklist shows and the unit page begins with.
 
+use headroom_core::forecast::State;
 use headroom_core::quantity::Bytes;
 use jiff::Timestamp;
 
@@ -114,6 +115,15 @@ impl Line {
     /// Last day to order.
     pub(crate) fn order_by_day(&self) -> Option<String> {
         self.row.order_by.map(day)
+    }
+
+    /// What stands in its place where there is none.
+    pub(crate) fn without_order(&self) -> &'static str {
+        match self.row.state {
+            Some(State::Dated | State::AlreadyExhausted) => "nothing in the catalogue helps",
+            Some(State::BeyondHorizon | State::FlatOrShrinking) => "no order needed",
+            _ => "not known yet",
+        }
     }
 
     /// How far ahead that is. A day lasts until it is over.
