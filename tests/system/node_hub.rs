@@ -42,7 +42,11 @@ async fn everything_arrives_once(hub: &Hub, node: &NodeProcess, when: &str) {
         wanted.is_subset(&distinct)
     });
     arrived.await.unwrap_or_else(|error| {
-        panic!("{error}: {rows} rows at the hub, {} samples in the node's store\n{}", wanted.len(), node.log())
+        panic!(
+            "{error}: {rows} rows at the hub, {} samples in the node's store\n{}",
+            wanted.len(),
+            node.log()
+        )
     });
 }
 

@@ -19,8 +19,9 @@ fn samples(push: &Push, label: &str) -> usize {
     let Some(component) = components.into_iter().find(|part| part.label.as_deref() == Some(label)) else {
         return 0;
     };
-    let measured =
-        |sample: &&headroom_core::unit::Sample| sample.component == component.key && sample.status.used_bytes.is_some();
+    let measured = |sample: &&headroom_core::unit::Sample| {
+        sample.component == component.key && sample.status.used_bytes.is_some()
+    };
     push.batch.samples.iter().filter(measured).count()
 }
 
@@ -39,9 +40,8 @@ async fn a_stuck_mount_is_named_and_delays_nobody() {
          && mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0 stuck {stuck} && exec \"$0\" \"$@\""
     );
     node.start_in(&["unshare", "--map-root-user", "--mount", "sh", "-c", &script]).expect("it starts");
-    let measured = until("it measures its neighbour", || {
-        preview(&node).is_some_and(|push| samples(&push, &well) >= 2)
-    });
+    let measured =
+        until("it measures its neighbour", || preview(&node).is_some_and(|push| samples(&push, &well) >= 2));
     measured.await.unwrap_or_else(|error| panic!("{error}; its log:\n{}", node.log()));
     let before = samples(&preview(&node).expect("a preview"), &well);
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -51,7 +51,8 @@ async fn a_stuck_mount_is_named_and_delays_nobody() {
     assert_eq!(samples(&push, &stuck), 0, "what did not answer has no figure");
 
     let components = push.answer.units.iter().flat_map(|unit| &unit.components);
-    let key = &components.into_iter().find(|part| part.label.as_deref() == Some(&stuck)).expect("it is listed").key;
+    let key =
+        &components.into_iter().find(|part| part.label.as_deref() == Some(&stuck)).expect("it is listed").key;
     let absences = &push.answer.absences;
     let said = absences.iter().find(|absence| absence.component == *key && absence.field.0 == "used_bytes");
     let said = said.unwrap_or_else(|| panic!("its figures are stated as absent: {absences:?}"));
