@@ -140,7 +140,7 @@ soak: built test-devices ## what takes longer: emulated machines, kill loops, fu
 bench: bench-store bench-intake bench-forecast ## measure: the series store, the intake and the forecast
 
 .PHONY: bench-store
-bench-store: build ## bytes and CPU of the series store against plain PostgreSQL
+bench-store: build ## bytes and CPU of the series store against plain PostgreSQL, and TimescaleDB where it is installed
 	cargo bench --workspace --locked --bench store -- $(BENCH)
 
 .PHONY: bench-intake

@@ -20,7 +20,8 @@ use xtask::{
 
 use crate::built;
 
-const PG_CONFIG: &str = "/usr/lib/postgresql/15/bin/pg_config";
+/// What tells where the PostgreSQL is that every throw-away server is a copy of.
+pub const PG_CONFIG: &str = "/usr/lib/postgresql/15/bin/pg_config";
 /// What every throw-away server is told: no durability that a crash of the machine would need, small memory.
 const SETTINGS: [(&str, &str); 5] = [
     ("fsync", "off"),

@@ -20,7 +20,7 @@ pub mod node;
 pub mod node_process;
 pub mod test_hub;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, PG_CONFIG};
 pub use fault_proxy::{FaultProxy, Line};
 pub use hub::Hub;
 pub use node::Node;

@@ -1,17 +1,17 @@
-//! `make bench-store`: the status-series workload on a heap without index, on weekly partitions and on a hypertable, in one
-//! run. Arguments: `--shape a|b` (default b), `--units N`, `--days N`, `--seed N`.
+//! `make bench-store`: the status-series workload on a heap without index, on weekly partitions, on a hypertable and, where
+//! it is installed, on TimescaleDB, in one run. Arguments: `--shape a|b` (default b), `--units N`, `--days N`, `--seed N`.
 
 mod generator;
 mod measure;
 mod systems;
 
-use std::{env, time::Instant};
+use std::{env, path::PathBuf, process::Command, time::Instant};
 
 use anyhow::{Context as _, bail};
 use futures_util::SinkExt as _;
 use generator::{Shape, batches};
-use headroom_tests::Cluster;
-use systems::{QUERIES, System, all};
+use headroom_tests::{Cluster, PG_CONFIG};
+use systems::{QUERIES, System, all, has_timescaledb};
 use tokio_postgres::Client;
 
 /// Each query runs once to warm up and so many times for the figure, the median.
@@ -36,8 +36,10 @@ fn main() -> anyhow::Result<()> {
         shape.days,
         shape.rows()
     );
+    let with_timescaledb = has_timescaledb(&libraries()?);
+    let preloaded = if with_timescaledb { "timescaledb,headroom" } else { "headroom" };
     let mut cluster = Cluster::with(&[
-        ("shared_preload_libraries", "headroom"),
+        ("shared_preload_libraries", preloaded),
         ("headroom.jobs", "off"),
         ("shared_buffers", "1GB"),
         ("max_wal_size", "8GB"),
@@ -48,12 +50,21 @@ fn main() -> anyhow::Result<()> {
     let postmaster = cluster.server().process_id().context("the server has ended")?;
     let runtime = tokio::runtime::Runtime::new()?;
     let mut measured = Vec::new();
-    for system in all() {
+    for system in all(with_timescaledb) {
         println!("{} …", system.name);
         measured.push(runtime.block_on(measure_one(&cluster, postmaster, &system, shape, seed))?);
     }
     print_table(&measured, shape.rows() as f64);
     Ok(())
+}
+
+/// The folder of the libraries of the installed PostgreSQL, of which the throw-away server is a copy.
+fn libraries() -> anyhow::Result<PathBuf> {
+    let told = Command::new(PG_CONFIG)
+        .arg("--pkglibdir")
+        .output()
+        .with_context(|| format!("cannot run {PG_CONFIG}"))?;
+    Ok(PathBuf::from(String::from_utf8(told.stdout)?.trim()))
 }
 
 fn arguments() -> anyhow::Result<(Shape, u64)> {

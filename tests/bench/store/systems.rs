@@ -1,4 +1,7 @@
-//! The systems that are compared: a heap without an index as the limit, plain partitions with a key, and a hypertable.
+//! The systems that are compared: a heap without an index as the limit, plain partitions with a key, a hypertable, and
+//! TimescaleDB where it is installed.
+
+use std::path::Path;
 
 /// A system: how its table is made, what makes it small, and how its size is asked.
 pub(crate) struct System {
@@ -15,9 +18,14 @@ pub(crate) struct System {
 const COLUMNS: &str = "ts timestamptz NOT NULL, unit_id int8 NOT NULL, used_bytes int8, capacity_bytes int8, read_ops int8,
     write_ops int8, read_bytes int8, write_bytes int8, busy_pct float4, temperature_c int2, percent_used int2";
 
+/// Whether this installation of PostgreSQL has TimescaleDB.
+pub(crate) fn has_timescaledb(libraries: &Path) -> bool {
+    libraries.join("timescaledb.so").exists()
+}
+
 /// All of them, the limit first.
-pub(crate) fn all() -> Vec<System> {
-    vec![
+pub(crate) fn all(with_timescaledb: bool) -> Vec<System> {
+    let mut systems = vec![
         System {
             name: "heap without index",
             make: format!("CREATE TABLE status ({COLUMNS})"),
@@ -38,7 +46,7 @@ pub(crate) fn all() -> Vec<System> {
         System {
             name: "headroom",
             make: format!(
-                "CREATE TABLE status ({COLUMNS}); CREATE UNIQUE INDEX ON status (unit_id, ts);
+                "CREATE TABLE status ({COLUMNS}); CREATE UNIQUE INDEX ON status (ts, unit_id);
                  SELECT headroom.create_hypertable('status', 'ts', 'unit_id')"
             ),
             finish: &[
@@ -48,7 +56,24 @@ pub(crate) fn all() -> Vec<System> {
             ],
             size: "SELECT headroom.hypertable_size('status')::float8",
         },
-    ]
+    ];
+    if with_timescaledb {
+        systems.push(System {
+            name: "timescaledb",
+            make: format!(
+                "CREATE EXTENSION timescaledb; CREATE TABLE status ({COLUMNS});
+                 SELECT create_hypertable('status', by_range('ts', interval '7 days'), create_default_indexes => false);
+                 CREATE UNIQUE INDEX ON status (unit_id, ts DESC);
+                 ALTER TABLE status SET (timescaledb.compress, timescaledb.compress_segmentby = 'unit_id', timescaledb.compress_orderby = 'ts DESC')"
+            ),
+            finish: &[
+                "SELECT count(compress_chunk(c, true)) FROM show_chunks('status') c",
+                "VACUUM (ANALYZE) status",
+            ],
+            size: "SELECT hypertable_size('status')::float8",
+        });
+    }
+    systems
 }
 
 /// The queries of the workload, by name; `{end}` is the end of the series.
