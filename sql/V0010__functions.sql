@@ -50,30 +50,23 @@ RETURNS TABLE (component_id bigint, resource text, at timestamptz[], used double
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH rows AS (
-        SELECT s.component_id, s.at, v.resource, v.used, v.resource_limit,
-               date_bin('1 day', s.at, daily_history.as_of) AS day
-          FROM fleet.status s
-         CROSS JOIN LATERAL (VALUES
-            ('capacity', s.used_bytes::double precision, s.capacity_bytes::double precision),
-            ('load', s.utilisation, 0.8),
-            ('endurance', s.endurance_used_percent / 100.0::double precision, 1.0),
-            ('inodes', s.inodes_used::double precision, nullif(s.inodes_total, 0)::double precision),
-            ('thin_metadata', s.metadata_used_bytes::double precision, s.metadata_capacity_bytes::double precision)
-         ) AS v (resource, used, resource_limit)
-         WHERE s.at <= fleet.require_instant(daily_history.as_of, 'as_of')
-           AND s.at > daily_history.as_of - interval '4 years'
-           AND (daily_history.components IS NULL OR s.component_id = ANY (daily_history.components))
-           AND v.used IS NOT NULL),
-    days AS (
-        SELECT component_id, resource, day, max(at) AS at,
-               CASE WHEN resource = 'load' THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY used)
-                    ELSE (array_agg(used ORDER BY at DESC))[1] END AS used,
-               (array_agg(resource_limit ORDER BY at DESC))[1] AS resource_limit
-          FROM rows GROUP BY component_id, resource, day)
-    SELECT component_id, resource, array_agg(at ORDER BY at), array_agg(used ORDER BY at),
-           array_agg(resource_limit ORDER BY at)
-      FROM days GROUP BY component_id, resource
+    -- headroom.daily_arrays reads the columns straight from the blocks; the other half of each resource stands here.
+    SELECT d.segment, r.resource, d.at, d.value,
+           CASE r.resource WHEN 'load' THEN array_fill(0.8::double precision, ARRAY[cardinality(d.at)])
+                           WHEN 'endurance' THEN array_fill(1::double precision, ARRAY[cardinality(d.at)])
+                           WHEN 'inodes' THEN array_replace(d.companion, 0, NULL)
+                           ELSE d.companion END
+      FROM headroom.daily_arrays('fleet.status', daily_history.components,
+               ARRAY['used_bytes', 'utilisation', 'endurance_used_percent', 'inodes_used', 'metadata_used_bytes'],
+               statistics => ARRAY['last', 'p95', 'last', 'last', 'last'],
+               companions => ARRAY['capacity_bytes', NULL, NULL, 'inodes_total', 'metadata_capacity_bytes'],
+               divisors => ARRAY[NULL, NULL, 100, NULL, NULL]::double precision[],
+               "after" => daily_history.as_of - interval '4 years',
+               until => fleet.require_instant(daily_history.as_of, 'as_of'),
+               origin => daily_history.as_of) d
+      JOIN (VALUES ('used_bytes', 'capacity'), ('utilisation', 'load'), ('endurance_used_percent', 'endurance'),
+                   ('inodes_used', 'inodes'), ('metadata_used_bytes', 'thin_metadata')) AS r (column_name, resource)
+           USING (column_name)
 $$;
 COMMENT ON FUNCTION fleet.daily_history(timestamptz, bigint[]) IS 'What the forecast is asked: one value a day of every resource that was reported, days counted back from as_of. The last of the day; of load the 95 % quantile, against a limit of 80 % utilisation';
 

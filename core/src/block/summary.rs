@@ -40,6 +40,15 @@ pub fn float_key(value: f64) -> i64 {
     if bits < 0 { i64::MIN.wrapping_sub(bits) } else { bits }
 }
 
+/// A float with this key ([`float_key`]): 0 for that of -0, one NaN for all.
+pub fn float_of_key(key: i64) -> f64 {
+    match key {
+        i64::MAX => f64::NAN,
+        key if key < 0 => f64::from_bits(i64::MIN.wrapping_sub(key) as u64),
+        key => f64::from_bits(key as u64),
+    }
+}
+
 impl Summary {
     /// The summary of a column; empty for byte strings.
     pub fn of(column: &Column) -> Self {
@@ -145,6 +154,9 @@ mod tests {
         ];
         for pair in rising.windows(2) {
             assert!(float_key(pair[0]) < float_key(pair[1]), "{pair:?}");
+        }
+        for value in rising {
+            assert!(float_of_key(float_key(value)).total_cmp(&value).is_eq(), "{value}");
         }
         assert_eq!(float_key(-0.0), float_key(0.0));
         assert_eq!(float_key(-f64::NAN), float_key(f64::NAN));

@@ -93,7 +93,7 @@ pub(crate) async fn daily(
 ) -> Result<Vec<History>, Error> {
     let rows = client
         .query(
-            "select component_id, resource, at, used, limits from fleet.daily_history($1, $2) order by 1, 2",
+            "select component_id, resource, at, used, limits from fleet.daily_history($1, $2)",
             &[&as_of, &components],
         )
         .await?;
@@ -111,6 +111,8 @@ pub(crate) async fn daily(
             .collect();
         histories.push(History { component: row.try_get(0)?, resource, observations });
     }
+    // Here and not in SQL, which would write the arrays to disk to sort them.
+    histories.sort_by_key(|one| (one.component, one.resource));
     Ok(histories)
 }
 

@@ -6,8 +6,11 @@ use core::cmp::Ordering;
 
 use pgrx::{AnyElement, Internal, pg_sys, prelude::*};
 
-use super::kept::{Kept, TypeForm, aggregate_memory, take_number};
-use crate::server::error::{Error, Kind, Result, or_raise};
+use super::kept::{Kept, aggregate_memory, take_number};
+use crate::server::{
+    error::{Error, Kind, Result, or_raise},
+    type_form::TypeForm,
+};
 
 /// How two times are compared.
 #[derive(Debug, Clone, Copy)]

@@ -261,6 +261,17 @@ pub(crate) fn missing(layout: &ColumnLayout) -> (pg_sys::Datum, bool) {
     }
 }
 
+/// The datum of a number, from the bits that summaries hold: of integers with the sign extended.
+pub(crate) fn of_bits(kind: ValueKind, bits: u64) -> pg_sys::Datum {
+    match kind {
+        ValueKind::I16 => pg_sys::Datum::from(bits as i16),
+        ValueKind::I32 => pg_sys::Datum::from(bits as i32),
+        ValueKind::F32 => pg_sys::Datum::from(bits as u32),
+        ValueKind::Bool => pg_sys::Datum::from(bits != 0),
+        ValueKind::I64 | ValueKind::F64 | ValueKind::Bytes => pg_sys::Datum::from(bits),
+    }
+}
+
 /// A time of the time column as the number that blocks hold.
 pub(crate) fn time_of(datum: pg_sys::Datum, form: Form) -> i64 {
     match form {

@@ -77,6 +77,15 @@ pub(super) struct Condition {
     /// The column's type as the operator takes it.
     pub(super) left_type: pg_sys::Oid,
     pub(super) collation: pg_sys::Oid,
+    /// Whether the other side is an array of which one element must be equal.
+    pub(super) is_array: bool,
+}
+
+impl Condition {
+    /// Whether it leaves one value of this column.
+    pub(super) fn fixes(&self, position: usize) -> bool {
+        self.position == position && self.comparison == Comparison::Equal && !self.is_array
+    }
 }
 
 /// The conditions among these clauses (bare expressions) that concern the relation `index` of the query.
@@ -110,17 +119,30 @@ pub(super) unsafe fn one(
 ) -> Option<Condition> {
     // SAFETY: nodes are looked at as what their tags say they are.
     unsafe {
-        if clause.is_null() || !is_a(clause.cast(), pg_sys::NodeTag::T_OpExpr) {
+        if clause.is_null() {
             return None;
         }
-        let operation = clause.cast::<pg_sys::OpExpr>();
-        let arguments = PgList::<pg_sys::Expr>::from_pg((*operation).args);
+        let (operator, collation, arguments, is_array) = if is_a(clause.cast(), pg_sys::NodeTag::T_OpExpr) {
+            let operation = clause.cast::<pg_sys::OpExpr>();
+            ((*operation).opno, (*operation).inputcollid, (*operation).args, false)
+        } else if is_a(clause.cast(), pg_sys::NodeTag::T_ScalarArrayOpExpr) {
+            let operation = clause.cast::<pg_sys::ScalarArrayOpExpr>();
+            if !(*operation).useOr {
+                return None;
+            }
+            ((*operation).opno, (*operation).inputcollid, (*operation).args, true)
+        } else {
+            return None;
+        };
+        let arguments = PgList::<pg_sys::Expr>::from_pg(arguments);
         if arguments.len() != 2 {
             return None;
         }
         let (left, right) = (arguments.get_ptr(0)?, arguments.get_ptr(1)?);
         let (position, expression, is_mirrored) = if let Some(position) = column(layout, index, left) {
             (position, right, false)
+        } else if is_array {
+            return None;
         } else {
             (column(layout, index, right)?, left, true)
         };
@@ -132,12 +154,12 @@ pub(super) unsafe fn one(
         }
         let column = layout.column(position)?;
         let family = default_family(column.type_oid)?;
-        if !pg_sys::op_in_opfamily((*operation).opno, family) {
+        if !pg_sys::op_in_opfamily(operator, family) {
             return None;
         }
         let (mut strategy, mut left_type, mut right_type) = (0, pg_sys::InvalidOid, pg_sys::InvalidOid);
         pg_sys::get_op_opfamily_properties(
-            (*operation).opno,
+            operator,
             family,
             false,
             &raw mut strategy,
@@ -145,7 +167,11 @@ pub(super) unsafe fn one(
             &raw mut right_type,
         );
         let comparison = Comparison::of(strategy)?;
-        if (*operation).inputcollid != column.collation {
+        if collation != column.collation {
+            return None;
+        }
+        // The index of the blocks looks for each element of an array; of other columns than the segment nothing is gained.
+        if is_array && (comparison != Comparison::Equal || layout.segment != Some(position)) {
             return None;
         }
         let (comparison, left_type, type_oid) = if is_mirrored {
@@ -161,8 +187,74 @@ pub(super) unsafe fn one(
             family,
             left_type,
             collation: column.collation,
+            is_array,
         })
     }
+}
+
+/// Whether a clause bounds the time, so that what a scan keeps of it is all that it says.
+///
+/// # Safety
+/// As [`among`].
+pub(super) unsafe fn is_bound(
+    root: *mut pg_sys::PlannerInfo,
+    layout: &Layout,
+    index: u32,
+    clause: *mut pg_sys::Expr,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { one(root, layout, index, clause) }.is_some_and(|condition| {
+        let column = layout.time_column();
+        condition.position == layout.time && has_key(column.form, condition.type_oid, column.type_oid)
+    })
+}
+
+/// Whether clauses look at the segment alone, and say the same whenever they are asked.
+///
+/// # Safety
+/// The node is a clause, or a list of them, on the relation `index`.
+pub(super) unsafe fn is_of_segment(layout: &Layout, index: u32, clauses: *mut pg_sys::Node) -> bool {
+    let mut attributes = std::ptr::null_mut();
+    // SAFETY: the caller's promise.
+    unsafe {
+        if pg_sys::contain_volatile_functions(clauses) {
+            return false;
+        }
+        pg_sys::pull_varattnos(clauses, index, &raw mut attributes);
+        let mut member = -1;
+        loop {
+            member = pg_sys::bms_next_member(attributes, member);
+            if member < 0 {
+                return true;
+            }
+            let attribute = member + pg_sys::FirstLowInvalidHeapAttributeNumber;
+            if layout.segment.is_none_or(|segment| attribute != segment as i32 + 1) {
+                return false;
+            }
+        }
+    }
+}
+
+/// These clauses but those that bound the time.
+///
+/// # Safety
+/// As [`among`].
+pub(super) unsafe fn without_bounds(
+    root: *mut pg_sys::PlannerInfo,
+    layout: &Layout,
+    index: u32,
+    clauses: *mut pg_sys::List,
+) -> *mut pg_sys::List {
+    let mut kept = std::ptr::null_mut();
+    // SAFETY: the caller's promise.
+    unsafe {
+        for clause in PgList::<pg_sys::Expr>::from_pg(clauses).iter_ptr() {
+            if !is_bound(root, layout, index, clause) {
+                kept = pg_sys::lappend(kept, clause.cast());
+            }
+        }
+    }
+    kept
 }
 
 /// The position of the column of our relation that this expression is.
@@ -190,10 +282,7 @@ pub(super) unsafe fn column(layout: &Layout, index: u32, expression: *mut pg_sys
 
 /// The default btree family of a type.
 pub(super) fn default_family(type_oid: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    // SAFETY: the server's cache of types; the entry lives as long as the backend.
-    let family =
-        unsafe { (*pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_BTREE_OPFAMILY as i32)).btree_opf };
-    (family != pg_sys::InvalidOid).then_some(family)
+    family_and_input(type_oid).map(|(family, _)| family)
 }
 
 /// The function that compares in this family, when the family has that operator.
@@ -212,6 +301,32 @@ pub(super) fn function(condition: &Condition, comparison: Comparison) -> Option<
         let function = pg_sys::get_opcode(operator);
         (function != pg_sys::InvalidOid && pg_sys::func_strict(function)).then_some(function)
     }
+}
+
+/// The function that compares two values of a type, and the type as the function takes it.
+pub(super) fn own_function(
+    type_oid: pg_sys::Oid,
+    comparison: Comparison,
+) -> Option<(pg_sys::Oid, pg_sys::Oid)> {
+    let (family, input) = family_and_input(type_oid)?;
+    // SAFETY: look-ups in the server's caches.
+    let function = unsafe {
+        let strategy = comparison.strategy() as i16;
+        let operator = pg_sys::get_opfamily_member(family, input, input, strategy);
+        if operator == pg_sys::InvalidOid { pg_sys::InvalidOid } else { pg_sys::get_opcode(operator) }
+    };
+    (function != pg_sys::InvalidOid).then_some((function, input))
+}
+
+/// The default btree family of a type, and the type as its operators take it.
+pub(super) fn family_and_input(type_oid: pg_sys::Oid) -> Option<(pg_sys::Oid, pg_sys::Oid)> {
+    let flags = pg_sys::TYPECACHE_BTREE_OPFAMILY as i32;
+    // SAFETY: the server's cache of types; the entry lives as long as the backend.
+    let (family, input) = unsafe {
+        let entry = pg_sys::lookup_type_cache(type_oid, flags);
+        ((*entry).btree_opf, (*entry).btree_opintype)
+    };
+    (family != pg_sys::InvalidOid).then_some((family, input))
 }
 
 /// A condition on a column's values, with its other side known.

@@ -3,7 +3,7 @@
 
 use pgrx::{is_a, pg_guard, pg_sys};
 
-use super::upsert;
+use super::{aggregate, upsert, visible};
 use crate::{
     hypertable::layout::Layout,
     server::{
@@ -14,16 +14,20 @@ use crate::{
 
 static mut NEXT_EXECUTOR_START: pg_sys::ExecutorStart_hook_type = None;
 static mut NEXT_PATHS: pg_sys::set_rel_pathlist_hook_type = None;
+static mut NEXT_UPPER_PATHS: pg_sys::create_upper_paths_hook_type = None;
 static mut NEXT_UTILITY: pg_sys::ProcessUtility_hook_type = None;
 
 /// Puts them in place.
 pub(crate) fn install() {
+    aggregate::register();
     // SAFETY: called once, while the server loads the library; the variables belong to the server's one thread.
     unsafe {
         NEXT_EXECUTOR_START = pg_sys::ExecutorStart_hook;
         pg_sys::ExecutorStart_hook = Some(executor_start);
         NEXT_PATHS = pg_sys::set_rel_pathlist_hook;
         pg_sys::set_rel_pathlist_hook = Some(paths);
+        NEXT_UPPER_PATHS = pg_sys::create_upper_paths_hook;
+        pg_sys::create_upper_paths_hook = Some(upper_paths);
         NEXT_UTILITY = pg_sys::ProcessUtility_hook;
         pg_sys::ProcessUtility_hook = Some(utility);
     }
@@ -92,7 +96,8 @@ unsafe fn prepare(query: *mut pg_sys::QueryDesc) -> Result<()> {
     }
 }
 
-/// The planner looks for paths over a relation: tells who asked for a hypertable alone what that leaves out.
+/// The planner looks for paths over a relation: tells who asked for a hypertable alone what that leaves out, and leaves
+/// the row store out where blocks alone were asked for.
 #[pg_guard]
 unsafe extern "C-unwind" fn paths(
     root: *mut pg_sys::PlannerInfo,
@@ -105,6 +110,11 @@ unsafe extern "C-unwind" fn paths(
         if let Some(next) = NEXT_PATHS {
             next(root, relation, index, entry);
         }
+        if (*relation).reloptkind == pg_sys::RelOptKind::RELOPT_OTHER_MEMBER_REL
+            && visible::leaves_out(root, (*entry).relid)
+        {
+            pg_sys::mark_dummy_rel(relation);
+        }
         if (*entry).rtekind == pg_sys::RTEKind::RTE_RELATION
             && (*relation).reloptkind == pg_sys::RelOptKind::RELOPT_BASEREL
             && !(*entry).inh
@@ -113,6 +123,24 @@ unsafe extern "C-unwind" fn paths(
         {
             warn("ONLY", &layout);
         }
+    }
+}
+
+/// The planner looks for ways to group.
+#[pg_guard]
+unsafe extern "C-unwind" fn upper_paths(
+    root: *mut pg_sys::PlannerInfo,
+    stage: pg_sys::UpperRelationKind::Type,
+    input: *mut pg_sys::RelOptInfo,
+    output: *mut pg_sys::RelOptInfo,
+    extra: *mut std::ffi::c_void,
+) {
+    // SAFETY: the planner's own structures.
+    unsafe {
+        if let Some(next) = NEXT_UPPER_PATHS {
+            next(root, stage, input, output, extra);
+        }
+        aggregate::consider(root, stage, input, output, extra);
     }
 }
 

@@ -22,16 +22,27 @@
 //! | [`keys`] | the unique keys that sealed rows keep |
 //! | [`probe`] | which sealed row has a key |
 //! | [`known_times`] | times of sealed rows that a session has seen |
+//! | [`latest`] | the newest row of each segment, from the heads of blocks |
+//! | [`segments`] | unsealed rows and blocks side by side, segment after segment |
+//! | [`visible`] | blocks as a whole, of which the caller may see every row |
+//! | [`aggregate`] | aggregates from summaries and columns, without rows |
+//! | [`runs`] | rows cut into buckets of time |
+//! | [`daily`] | numbers and times to one value a day |
+//! | [`daily_arrays`] | the days of each segment as arrays, straight from the blocks |
 //! | [`upsert`] | `INSERT … ON CONFLICT` against sealed keys |
 //! | [`hooks`] | what is done to statements as they begin |
 
+mod aggregate;
 mod conditions;
+mod daily;
+mod daily_arrays;
 mod explain;
 mod guard;
 mod handler;
 pub(crate) mod hooks;
 mod keys;
 mod known_times;
+mod latest;
 mod modify;
 mod open;
 mod parallel;
@@ -39,8 +50,11 @@ mod place;
 mod plan;
 mod probe;
 mod retire;
+mod runs;
 mod sample;
 mod scan;
+mod segments;
 mod source;
 mod unseal;
 mod upsert;
+mod visible;

@@ -1,6 +1,6 @@
 //! One block with the columns that are wanted, decoded.
 
-use headroom_core::block::{Damage, Directory, Entry, Values};
+use headroom_core::block::{Column, Damage, Directory, Entry, Values};
 use pgrx::{pg_sys, varlena};
 
 use super::{conditions::KeyCondition, place, source::BlockRow};
@@ -64,6 +64,18 @@ impl Head {
         Ok(Self { directory, payload: row.value(columns.payload), at })
     }
 
+    /// Bytes of the payload, in the current memory context; fewer where there are no more.
+    fn slice(&self, bytes: std::ops::Range<usize>) -> *mut pg_sys::varlena {
+        // SAFETY: the column is a bytea; the server reads the pages that hold the slice.
+        unsafe {
+            pg_sys::pg_detoast_datum_slice(
+                self.payload.cast_mut_ptr(),
+                bytes.start as i32,
+                bytes.len() as i32,
+            )
+        }
+    }
+
     /// Whether the block can hold rows that meet the conditions.
     pub(super) fn may_hold(&self, layout: &Layout, conditions: &[KeyCondition]) -> bool {
         conditions.iter().all(|condition| {
@@ -98,16 +110,7 @@ impl OpenBlock {
     ) -> Result<Self> {
         let rows = head.directory.rows as usize;
         let mut payload = Payload::new(layout, head, wanted, with_times);
-        let times = if with_times {
-            match payload.column(layout.time)?.map(|c| c.values) {
-                Some(Values::I64(times)) => times,
-                Some(Values::I32(times)) => times.into_iter().map(i64::from).collect(),
-                Some(Values::I16(times)) => times.into_iter().map(i64::from).collect(),
-                _ => return Err(damaged(layout, head.at, "it has no times")),
-            }
-        } else {
-            Vec::new()
-        };
+        let times = if with_times { payload.times()? } else { Vec::new() };
         let mut block = Self {
             rows,
             columns: Vec::with_capacity(wanted.len()),
@@ -177,49 +180,59 @@ impl OpenBlock {
     }
 }
 
-/// The payload of a block: read whole when most of it is wanted, else section by section.
+/// The payload of a block: read at once when most of it, or of what lies between the wanted sections, is wanted; else
+/// section by section.
 struct Payload<'a> {
     layout: &'a Layout,
     head: &'a Head,
-    whole: Option<*mut pg_sys::varlena>,
+    /// The bytes of the payload from this place on.
+    read: Option<(usize, *mut pg_sys::varlena)>,
 }
 
 impl<'a> Payload<'a> {
     fn new(layout: &'a Layout, head: &'a Head, wanted: &[usize], with_times: bool) -> Self {
         let times = with_times.then_some(&layout.time);
-        let bytes: usize = wanted
-            .iter()
-            .chain(times)
-            .filter_map(|position| entry(layout, head, *position))
-            .map(|entry| entry.section.len())
-            .sum();
-        let total = head.directory.payload_len();
-        // SAFETY: the column is a bytea; the copy lives in the current memory context.
-        let whole = (2 * bytes > total || total < 4_096)
-            .then(|| unsafe { pg_sys::pg_detoast_datum_packed(head.payload.cast_mut_ptr()) });
-        Self { layout, head, whole }
+        let (mut from, mut to, mut bytes) = (usize::MAX, 0, 0);
+        for position in wanted.iter().chain(times) {
+            if let Some(entry) = entry(layout, head, *position).filter(|entry| !entry.section.is_empty()) {
+                from = from.min(entry.section.start);
+                to = to.max(entry.section.end);
+                bytes += entry.section.len();
+            }
+        }
+        if to - from.min(to) > 2 * bytes.max(2_048) {
+            return Self { layout, head, read: None };
+        }
+        let read = (from < to).then(|| (from, head.slice(from..to)));
+        Self { layout, head, read }
+    }
+
+    /// The times of the rows.
+    fn times(&mut self) -> Result<Vec<i64>> {
+        match self.column(self.layout.time)?.map(|column| column.values) {
+            Some(Values::I64(times)) => Ok(times),
+            Some(Values::I32(times)) => Ok(times.into_iter().map(i64::from).collect()),
+            Some(Values::I16(times)) => Ok(times.into_iter().map(i64::from).collect()),
+            _ => Err(damaged(self.layout, self.head.at, "it has no times")),
+        }
     }
 
     /// The column at a position; nothing when the block was written before it was added.
-    fn column(&mut self, position: usize) -> Result<Option<headroom_core::block::Column>> {
+    fn column(&mut self, position: usize) -> Result<Option<Column>> {
         let Some(entry) = entry(self.layout, self.head, position) else { return Ok(None) };
         let decoded = if entry.section.is_empty() {
             self.head.directory.decode(entry, &[])
-        } else if let Some(whole) = self.whole {
+        } else if let Some((from, read)) = self.read {
             // SAFETY: a flat value in the current memory context.
-            let bytes = unsafe { bytes_of(whole) };
-            match bytes.get(entry.section.clone()) {
+            let bytes = unsafe { bytes_of(read) };
+            match bytes.get(entry.section.start - from..entry.section.end - from) {
                 Some(section) => self.head.directory.decode(entry, section),
-                None => Err(Damage::Truncated { need: entry.section.end, have: bytes.len() }),
+                None => Err(Damage::Truncated { need: entry.section.end, have: from + bytes.len() }),
             }
         } else {
-            // SAFETY: the server reads the pages that hold the slice, and fewer bytes where there are no more.
+            let slice = self.head.slice(entry.section.clone());
+            // SAFETY: a flat value of our own, freed once.
             unsafe {
-                let slice = pg_sys::pg_detoast_datum_slice(
-                    self.head.payload.cast_mut_ptr(),
-                    entry.section.start as i32,
-                    entry.section.len() as i32,
-                );
                 let decoded = self.head.directory.decode(entry, bytes_of(slice));
                 pg_sys::pfree(slice.cast());
                 decoded
@@ -227,6 +240,48 @@ impl<'a> Payload<'a> {
         };
         decoded.map(Some).map_err(|damage| damaged(self.layout, self.head.at, &damage.to_string()))
     }
+}
+
+/// One column, which the block has.
+pub(super) fn decode_one(layout: &Layout, head: &Head, position: usize) -> Result<Column> {
+    let column = Payload::new(layout, head, &[position], false).column(position)?;
+    column.ok_or_else(|| damaged(layout, head.at, "a column is missing"))
+}
+
+/// The times of a block's rows, and the columns at these positions as the block holds them; nothing for a column that
+/// is null in all rows.
+pub(super) fn decode(
+    layout: &Layout,
+    head: &Head,
+    wanted: &[usize],
+) -> Result<(Vec<i64>, Vec<Option<Column>>)> {
+    let mut payload = Payload::new(layout, head, wanted, true);
+    let times = payload.times()?;
+    let columns = wanted.iter().map(|position| {
+        let Some(known) = layout.column(*position) else { return Ok(None) };
+        let Some(entry) = entry(layout, head, *position) else {
+            let (datum, is_null) = datum::missing(known);
+            if is_null {
+                return Ok(None);
+            }
+            let mut all = Collector::new(known);
+            // SAFETY: the value is one of the column's type.
+            (0..times.len()).for_each(|_| unsafe { all.push(datum, false) });
+            return Ok(Some(all.take()));
+        };
+        if entry.null_count == head.directory.rows {
+            return Ok(None);
+        }
+        let column = payload.column(*position)?;
+        match column {
+            Some(column) if column.values.kind() != known.form.kind() => {
+                Err(damaged(layout, head.at, &format!("column \"{}\" is of another kind", known.name)))
+            }
+            column => Ok(column),
+        }
+    });
+    let columns = columns.collect::<Result<_>>()?;
+    Ok((times, columns))
 }
 
 fn entry<'a>(layout: &Layout, head: &'a Head, position: usize) -> Option<&'a Entry> {

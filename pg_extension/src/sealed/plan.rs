@@ -4,7 +4,10 @@ use std::ptr;
 
 use pgrx::{PgList, is_a, pg_guard, pg_sys};
 
-use super::conditions::{self, Comparison, Condition};
+use super::{
+    conditions::{self, Comparison, Condition},
+    visible,
+};
 use crate::{
     hypertable::layout::Layout,
     server::{
@@ -34,8 +37,38 @@ impl Order {
     }
 }
 
+/// What a scan gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Give {
+    /// The rows of the blocks.
+    Rows = 0,
+    /// A row for each block, with its segment alone ([`visible`]).
+    Blocks = 1,
+    /// A row for the block of each segment that ends last, with the segment alone.
+    NewestBlocks = 2,
+}
+
+impl Give {
+    fn of(code: i32) -> Self {
+        match code {
+            1 => Self::Blocks,
+            2 => Self::NewestBlocks,
+            _ => Self::Rows,
+        }
+    }
+
+    /// In which order the blocks are read, whatever the path said.
+    fn order(self) -> Order {
+        match self {
+            Self::Rows => Order::Any,
+            Self::Blocks => Order::Rising,
+            Self::NewestBlocks => Order::Falling,
+        }
+    }
+}
+
 /// Rows that a block is taken to have while nobody knows better.
-const ROWS_A_BLOCK: f64 = 1_000.0;
+pub(super) const ROWS_A_BLOCK: f64 = 1_000.0;
 /// What decoding costs per row, against `cpu_tuple_cost` for handing it on.
 const DECODING: f64 = 0.3;
 
@@ -166,6 +199,42 @@ unsafe fn add_partial_path(
     }
 }
 
+/// The way in which blocks are given as a whole, under conditions that are bounds of the time or on the segment alone.
+///
+/// # Safety
+/// The planner's own structures.
+pub(super) unsafe fn path_of_blocks(
+    root: *mut pg_sys::PlannerInfo,
+    relation: *mut pg_sys::RelOptInfo,
+    layout: &Layout,
+    order: Order,
+    give: Give,
+) -> *mut pg_sys::Path {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let clauses = pg_sys::extract_actual_clauses((*relation).baserestrictinfo, false);
+        let known = conditions::among(root, layout, (*relation).relid, clauses);
+        let blocks = ((*relation).rows / ROWS_A_BLOCK).max(1.0);
+        let (startup, _) = cost(relation, layout, blocks, &known, order);
+        let how = pg_sys::lappend_int(ptr::null_mut(), order as i32);
+        // A block's head and payload are about three pages, near each other.
+        let total = startup + blocks * 3.0 * pg_sys::seq_page_cost;
+        pg_sys::create_foreignscan_path(
+            root,
+            relation,
+            ptr::null_mut(),
+            blocks,
+            startup,
+            total,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            pg_sys::lappend_int(how, give as i32),
+        )
+        .cast()
+    }
+}
+
 /// What it costs to read `rows` rows under these conditions.
 unsafe fn cost(
     relation: *mut pg_sys::RelOptInfo,
@@ -232,7 +301,7 @@ unsafe fn orders(
         let take = |count: usize| pg_sys::list_copy_head(wanted, count as i32);
         let is_fixed = match layout.segment {
             None => true,
-            Some(segment) => base.iter().any(|c| c.position == segment && c.comparison == Comparison::Equal),
+            Some(segment) => base.iter().any(|c| c.fixes(segment)),
         };
         let Some(first) = keys.first() else { return Vec::new() };
         if is_fixed && let Some(order) = direction(*first, layout.time) {
@@ -278,7 +347,7 @@ unsafe fn outer_relations(
         let mut found: Vec<pg_sys::Relids> = Vec::new();
         for info in clauses {
             let condition = conditions::one(root, layout, (*relation).relid, (*info).clause);
-            if !condition.is_some_and(|c| c.position == segment && c.comparison == Comparison::Equal) {
+            if !condition.is_some_and(|c| c.fixes(segment)) {
                 continue;
             }
             let outer = pg_sys::bms_union((*info).clause_relids, (*relation).lateral_relids);
@@ -331,27 +400,39 @@ pub(super) unsafe extern "C-unwind" fn plan(
     unsafe {
         let index = (*relation).relid;
         let clauses = pg_sys::extract_actual_clauses(clauses, false);
-        let order = pg_sys::list_nth_int((*path).fdw_private, 0);
+        let mut quals = clauses;
+        let mut order = pg_sys::list_nth_int((*path).fdw_private, 0);
+        let mut give = visible::give(root);
+        if give != Give::Rows {
+            visible::check(&layout, index, clauses);
+            order = give.order() as i32;
+        } else if (*(*path).fdw_private).length > 1 {
+            give = Give::of(pg_sys::list_nth_int((*path).fdw_private, 1));
+            // A block has one segment and many times: bounds of the time are left to whoever takes the block.
+            quals = conditions::without_bounds(root, &layout, index, clauses);
+        }
         let needed = needed(&layout, relation, clauses, target);
         let (mut expressions, mut encoded) = (ptr::null_mut(), ptr::null_mut());
         let mut oids = ptr::null_mut();
         for (number, condition) in conditions::among(root, &layout, index, clauses).into_iter().enumerate() {
             expressions = pg_sys::lappend(expressions, condition.expression.cast());
-            for value in [condition.position as i32, condition.comparison.strategy(), number as i32] {
+            let is_array = i32::from(condition.is_array);
+            for value in [condition.position as i32, condition.comparison.strategy(), number as i32, is_array]
+            {
                 encoded = pg_sys::lappend_int(encoded, value);
             }
             for oid in [condition.type_oid, condition.family, condition.left_type, condition.collation] {
                 oids = pg_sys::lappend_oid(oids, oid);
             }
         }
-        let mut private =
-            pg_sys::lappend(ptr::null_mut(), pg_sys::lappend_int(ptr::null_mut(), order).cast());
+        let how = pg_sys::lappend_int(pg_sys::lappend_int(ptr::null_mut(), order), give as i32);
+        let mut private = pg_sys::lappend(ptr::null_mut(), how.cast());
         for list in [needed, encoded, oids] {
             private = pg_sys::lappend(private, list.cast());
         }
         pg_sys::make_foreignscan(
             target,
-            clauses,
+            quals,
             index,
             expressions,
             private,
@@ -391,6 +472,7 @@ unsafe fn needed(
 /// What a plan carries to its execution.
 pub(super) struct Carried {
     pub(super) order: Order,
+    pub(super) give: Give,
     pub(super) needed: Vec<usize>,
     /// Conditions and which of the plan's expressions is their other side.
     pub(super) conditions: Vec<Condition>,
@@ -416,7 +498,7 @@ pub(super) unsafe fn carried(plan: *mut pg_sys::ForeignScan) -> Carried {
         };
         let expressions = (*plan).fdw_exprs;
         let conditions = ints(2)
-            .chunks_exact(3)
+            .chunks_exact(4)
             .zip(oids.chunks_exact(4))
             .filter_map(|(numbers, oids)| {
                 Some(Condition {
@@ -427,12 +509,15 @@ pub(super) unsafe fn carried(plan: *mut pg_sys::ForeignScan) -> Carried {
                     family: oids[1],
                     left_type: oids[2],
                     collation: oids[3],
+                    is_array: numbers[3] != 0,
                 })
             })
             .collect();
         debug_assert!(!is_a(plan.cast(), pg_sys::NodeTag::T_Invalid));
+        let how = ints(0);
         Carried {
-            order: Order::of(ints(0).first().copied().unwrap_or(0)),
+            order: Order::of(how.first().copied().unwrap_or(0)),
+            give: Give::of(how.get(1).copied().unwrap_or(0)),
             needed: ints(1).into_iter().map(|i| i as usize).collect(),
             conditions,
         }

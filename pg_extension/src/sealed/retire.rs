@@ -42,27 +42,16 @@ fn delete(oid: pg_sys::Oid, older_than: pgrx::AnyElement) -> Result<i64> {
     modify::refuse_row_triggers(&layout, pg_sys::CmdType::CMD_DELETE)?;
     let column = layout.time_column();
     let time = time_argument::of(&column.name, column.type_oid, older_than)?;
-    let function = conditions::default_family(column.type_oid)
-        .map(|family| {
-            // SAFETY: look-ups in the server's caches.
-            unsafe {
-                let strategy = Comparison::Less.strategy() as i16;
-                pg_sys::get_opcode(pg_sys::get_opfamily_member(
-                    family,
-                    column.type_oid,
-                    column.type_oid,
-                    strategy,
-                ))
-            }
-        })
+    let (function, type_oid) = conditions::own_function(column.type_oid, Comparison::Less)
         .ok_or_else(|| Error::new(Kind::Internal, "the time column's type has no order"))?;
     let key = BlockKey {
         column: layout.block_columns().last_time,
         comparison: Comparison::Less,
         function,
-        type_oid: column.type_oid,
+        type_oid,
         collation: column.collation,
         value: time,
+        is_array: false,
     };
     let mut deleted = 0;
     // SAFETY: the newest snapshot, released below; the server releases it after an error.

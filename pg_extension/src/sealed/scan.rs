@@ -1,5 +1,7 @@
 //! The rows of sealed blocks, one after the other.
 
+mod whole;
+
 use std::{ptr, rc::Rc};
 
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
@@ -8,7 +10,7 @@ use super::{
     conditions::{self, Comparison, Condition, KeyCondition},
     open::{Head, OpenBlock},
     place,
-    plan::{self, Carried, Order},
+    plan::{self, Carried, Give, Order},
     source::{BlockKey, Source},
 };
 use crate::{
@@ -57,6 +59,12 @@ pub(super) struct Scan {
     needs_times: bool,
     cursors: Vec<Cursor>,
     segment: Option<Datums>,
+    /// The segment behind which the source was sent to look.
+    looked_up: Option<Datums>,
+    /// The conditions on blocks with which the source began.
+    block_keys: Vec<BlockKey>,
+    /// Whether the block on which the source stands was given as a whole.
+    has_given: bool,
     pub(super) counters: Counters,
 }
 
@@ -94,6 +102,9 @@ pub(super) unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState
             needs_times: false,
             cursors: Vec::new(),
             segment: None,
+            looked_up: None,
+            block_keys: Vec::new(),
+            has_given: false,
             counters: Counters::default(),
             layout,
         };
@@ -122,6 +133,14 @@ pub(super) unsafe extern "C-unwind" fn iterate(
         let Some(scan) = of(node) else { return pg_sys::ExecClearTuple(slot) };
         if !scan.is_running {
             or_raise(scan.start((*node).ss.ps.ps_ExprContext));
+        }
+        if scan.carried.give != Give::Rows {
+            if or_raise(scan.next_block()) {
+                scan.fill_segment(slot);
+            } else {
+                pg_sys::ExecClearTuple(slot);
+            }
+            return slot;
         }
         let found = match scan.carried.order {
             Order::Any => or_raise(scan.next_any()),
@@ -215,6 +234,8 @@ impl Scan {
         if let Some(source) = &mut self.source {
             source.advance();
         }
+        self.block_keys = block_keys;
+        self.has_given = false;
         Ok(())
     }
 
@@ -236,6 +257,7 @@ impl Scan {
                     type_oid: condition.type_oid,
                     collation: condition.collation,
                     value,
+                    is_array: condition.is_array,
                 });
             }
         };
@@ -279,6 +301,19 @@ impl Scan {
                 self.from = self.from.max(if strict { key.saturating_add(1) } else { key });
             }
         }
+    }
+
+    /// Whether the block on which the source stands is of the segment that was remembered.
+    fn is_same_segment(&mut self) -> bool {
+        let (Some(source), Some((function, collation)), Some(open)) =
+            (&self.source, &mut self.compare, &self.segment)
+        else {
+            return true;
+        };
+        let Some(column) = source.columns.segment else { return true };
+        let (open, value) = (open.values[0], source.value(column));
+        // SAFETY: the comparison of the segment's type, and two values of it.
+        unsafe { pg_sys::FunctionCall2Coll(function, *collation, open, value).value() as i32 == 0 }
     }
 
     /// Opens the block on which the source stands, unless none of its rows can pass.
@@ -385,14 +420,7 @@ impl Scan {
         } else {
             datum::time_of(source.value(columns.first_time), form) <= time
         };
-        match (is_near, columns.segment, &mut self.compare, &self.segment) {
-            (true, Some(column), Some((function, collation)), Some(open)) => {
-                let (open, value) = (open.values[0], source.value(column));
-                // SAFETY: the comparison of the segment's type, and two values of it.
-                unsafe { pg_sys::FunctionCall2Coll(function, *collation, open, value).value() as i32 == 0 }
-            }
-            (is_near, _, _, _) => is_near,
-        }
+        is_near && self.is_same_segment()
     }
 
     /// Keeps the segment of the open blocks: the page it is read from may go.
@@ -415,22 +443,30 @@ impl Scan {
         let block = &self.cursors[cursor].block;
         // SAFETY: the slot has the foreign table's columns; every wanted position is one of them.
         unsafe {
-            let empty = pg_sys::TTS_FLAG_EMPTY as u16;
-            if (*slot).tts_flags & pg_sys::TTS_FLAG_SHOULDFREE as u16 != 0 || (*slot).tts_flags & empty != 0 {
-                pg_sys::ExecClearTuple(slot);
-                let natts = (*(*slot).tts_tupleDescriptor).natts as usize;
-                for i in 0..natts {
-                    *(*slot).tts_values.add(i) = pg_sys::Datum::from(0);
-                    *(*slot).tts_isnull.add(i) = true;
-                }
-                (*slot).tts_nvalid = natts as i16;
-                (*slot).tts_flags &= !empty;
-            }
+            blank(slot);
             for (column, position) in block.columns.iter().zip(&self.carried.needed) {
                 *(*slot).tts_values.add(*position) = column.values[row];
                 *(*slot).tts_isnull.add(*position) = column.nulls.as_ref().is_some_and(|nulls| nulls[row]);
             }
             (*slot).tts_tid = place::of_row(block.place, row);
+        }
+    }
+}
+
+/// Makes the slot hold a row of nulls, unless it holds one that this scan has filled.
+unsafe fn blank(slot: *mut pg_sys::TupleTableSlot) {
+    // SAFETY: the caller's slot; its arrays have a place for each column.
+    unsafe {
+        let empty = pg_sys::TTS_FLAG_EMPTY as u16;
+        if (*slot).tts_flags & pg_sys::TTS_FLAG_SHOULDFREE as u16 != 0 || (*slot).tts_flags & empty != 0 {
+            pg_sys::ExecClearTuple(slot);
+            let natts = (*(*slot).tts_tupleDescriptor).natts as usize;
+            for i in 0..natts {
+                *(*slot).tts_values.add(i) = pg_sys::Datum::from(0);
+                *(*slot).tts_isnull.add(i) = true;
+            }
+            (*slot).tts_nvalid = natts as i16;
+            (*slot).tts_flags &= !empty;
         }
     }
 }

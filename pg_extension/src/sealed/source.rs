@@ -25,6 +25,9 @@ pub(super) struct BlockKey {
     pub(super) type_oid: pg_sys::Oid,
     pub(super) collation: pg_sys::Oid,
     pub(super) value: pg_sys::Datum,
+    /// Whether the value is an array of which one element must be equal. An index looks for each of them; a scan
+    /// without an index leaves the condition to whoever reads the rows.
+    pub(super) is_array: bool,
 }
 
 /// An index of a table of blocks and the columns it is over.
@@ -155,13 +158,21 @@ impl Source {
             let mut scan_keys = self.index_keys(keys);
             if !self.index_scan.is_null() {
                 let count = scan_keys.len() as i32;
+                if (*self.index_scan).numberOfKeys != count {
+                    // A scan keeps the number of keys with which it began.
+                    let snapshot = (*self.index_scan).xs_snapshot;
+                    pg_sys::index_endscan(self.index_scan);
+                    let before = memory::enter(self.context);
+                    self.index_scan = pg_sys::index_beginscan(self.blocks, self.index, snapshot, count, 0);
+                    memory::enter(before);
+                }
                 pg_sys::index_rescan(self.index_scan, scan_keys.as_mut_ptr(), count, ptr::null_mut(), 0);
             } else if !is_fresh {
                 pg_sys::table_rescan(self.table_scan, ptr::null_mut());
             }
             self.rest = keys
                 .iter()
-                .filter(|key| !self.index_columns.contains(&key.column))
+                .filter(|key| !self.index_columns.contains(&key.column) && !key.is_array)
                 .map(|key| {
                     let mut function = pg_sys::FmgrInfo::default();
                     pg_sys::fmgr_info(key.function, &raw mut function);
@@ -181,7 +192,7 @@ impl Source {
                 unsafe {
                     pg_sys::ScanKeyEntryInitialize(
                         &raw mut scan_key,
-                        0,
+                        if key.is_array { pg_sys::SK_SEARCHARRAY as i32 } else { 0 },
                         number as i16 + 1,
                         key.comparison.strategy() as u16,
                         key.type_oid,

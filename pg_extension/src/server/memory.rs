@@ -14,3 +14,17 @@ pub(crate) unsafe fn enter(context: pg_sys::MemoryContext) -> pg_sys::MemoryCont
         before
     }
 }
+
+/// A new context under the current one.
+pub(crate) fn child(name: &'static std::ffi::CStr) -> pg_sys::MemoryContext {
+    // SAFETY: the server's own allocator; the name lives for ever.
+    unsafe {
+        pg_sys::AllocSetContextCreateInternal(
+            pg_sys::CurrentMemoryContext,
+            name.as_ptr(),
+            pg_sys::ALLOCSET_DEFAULT_MINSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_INITSIZE as usize,
+            pg_sys::ALLOCSET_DEFAULT_MAXSIZE as usize,
+        )
+    }
+}

@@ -150,7 +150,7 @@ impl Twins {
     pub(crate) async fn read_in_old_snapshot(&self, random: &mut Random, at: &str) {
         let old = self.old.as_ref().expect("a snapshot was begun");
         // An added column is there for a snapshot from before it as well, so whole rows are not asked for here.
-        let statement = Statement::read(random);
+        let statement = Statement::read(random).within_transaction();
         self.both(old, &statement, &format!("{at}, old snapshot")).await;
     }
 }

@@ -47,6 +47,15 @@ impl Statement {
         self.text.replace("TABLE", table)
     }
 
+    /// The statement for a session that is in a transaction and stays in it.
+    pub(crate) fn within_transaction(self) -> Self {
+        let text = match self.text.strip_prefix("begin; ").and_then(|rest| rest.strip_suffix("; commit")) {
+            Some(rest) => format!("{rest}; close c"),
+            None => self.text,
+        };
+        Self { text, ..self }
+    }
+
     /// Reads or writes.
     pub(crate) fn random(random: &mut Random, as_reader: bool) -> Self {
         match random.below(4) {
@@ -58,7 +67,7 @@ impl Statement {
     /// Reads.
     pub(crate) fn read(random: &mut Random) -> Self {
         let condition = condition(random, "a");
-        let (text, expect) = match random.below(18) {
+        let (text, expect) = match random.below(22) {
             0 => (format!("select {} from TABLE a where {condition}", projection(random)), Expect::Multiset),
             1 => (
                 format!(
@@ -168,6 +177,42 @@ impl Statement {
                 format!(
                     "select device, used from TABLE a where {condition} union all select device, hot from TABLE a where {} except select device, used from TABLE a where hot = 3",
                     self::condition(random, "a")
+                ),
+                Expect::Multiset,
+            ),
+            17 => (
+                format!(
+                    "select {}, count(*), count(used), sum(used), avg(used), min(busy), max(busy), min(at), max(at), max(hot), min(price), sum(hot) from TABLE a where {} group by 1",
+                    random.of(&[
+                        "device",
+                        "date_bin('1 day', at, '2026-01-02 05:00')",
+                        "headroom.time_bucket('5 hours', at)"
+                    ]),
+                    block_condition(random)
+                ),
+                Expect::Multiset,
+            ),
+            18 => (
+                format!(
+                    "select device, headroom.time_bucket('{}', at) as bucket, count(*), sum(used), avg(hot), min(used), max(busy), headroom.first(used, at), headroom.last(busy, at), headroom.last(ok, at) from TABLE a where {} group by bucket, device having count(*) > {} order by device {}, bucket",
+                    random.of(&["1 day", "7 hours", "20 days"]),
+                    block_condition(random),
+                    random.below(5),
+                    random.of(&["", "desc"])
+                ),
+                Expect::Order,
+            ),
+            19 => (
+                format!(
+                    "select count(*), count(used), sum(used), avg(hot), min(busy), max(busy), min(at), max(at), max(used), count(note) from TABLE a where {}",
+                    block_condition(random)
+                ),
+                Expect::Multiset,
+            ),
+            20 => (
+                format!(
+                    "select u.device, l.* from units u left join lateral (select count(*), max(used), headroom.last(note, at), headroom.last(used, at), min(at) from TABLE a where a.device = u.device and {} group by device) l on true",
+                    block_condition(random)
                 ),
                 Expect::Multiset,
             ),
@@ -299,6 +344,23 @@ fn narrow_condition(random: &mut Random) -> String {
             grid_time(random)
         ),
     }
+}
+
+/// Conditions that blocks as a whole can answer: on the segment and on the time.
+fn block_condition(random: &mut Random) -> String {
+    let one = |random: &mut Random| match random.below(7) {
+        0 => format!("a.device = {}", random.below(8)),
+        1 => format!("a.device in ({}, {})", random.below(8), random.below(8)),
+        2 => {
+            format!("a.device = any (array[{}, null, {}]) or a.device = 4", random.below(8), random.below(8))
+        }
+        3 => format!("a.at >= {}", time(random)),
+        4 => format!("{} > a.at", time(random)),
+        5 => format!("a.at between {} and {}", grid_time(random), grid_time(random)),
+        _ => "true".to_owned(),
+    };
+    let (first, second) = (one(random), one(random));
+    if random.below(2) == 0 { first } else { format!("({first}) and ({second})") }
 }
 
 fn condition(random: &mut Random, table: &str) -> String {
