@@ -313,6 +313,9 @@ mod tests {
         days.finished().map(|(day, value)| (day.start, day.at, value)).collect()
     }
 
+    /// A statistic of a day's rows, times and values.
+    type OfRows<'a> = &'a dyn Fn(&[(i64, i64)]) -> f64;
+
     proptest! {
         #[test]
         fn days_are_those_of_the_rows(
@@ -327,7 +330,7 @@ mod tests {
                     expected.entry(at - (at - origin).rem_euclid(DAY)).or_default().push((*at, *value));
                 }
             }
-            let of = |f: &dyn Fn(&[(i64, i64)]) -> f64| -> Vec<(i64, i64, f64)> {
+            let of = |f: OfRows<'_>| -> Vec<(i64, i64, f64)> {
                 expected.iter().map(|(day, rows)| (*day, rows[rows.len() - 1].0, f(rows))).collect()
             };
             let values = |rows: &[(i64, i64)]| rows.iter().map(|(_, v)| *v).collect::<Vec<_>>();
