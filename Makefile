@@ -31,7 +31,7 @@ $(ASSETS): forecaster/assets/package-lock.json forecaster/assets/package.json
 
 .PHONY: build
 build: setup $(ASSETS) ## build everything in release mode
-	$(STEP) "release build" "the first takes about 15 minutes on 2 cores"
+	$(STEP) "release build" "the first takes 10 to 16 minutes on 2 cores"
 	$(CARGO_BUILD) --release
 
 NODE_TARGET := $(shell uname -m)-unknown-linux-gnu
@@ -75,7 +75,7 @@ fmt: ## format the sources
 	cargo fmt --all
 
 .PHONY: test
-test: check deny test-unit test-sql test-system ## everything that a change must pass
+test: check deny test-unit test-sql test-system test-browser ## everything that a change must pass
 	$(STEP) "passed" "make test"
 
 .PHONY: check
