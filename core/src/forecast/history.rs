@@ -46,12 +46,12 @@ pub(super) fn clean(question: &Question<'_>) -> Cleaned {
     for row in question.observations.iter().filter(|row| row.at <= question.as_of) {
         if row.used.is_finite() && row.used >= 0.0 { rows.push(row) } else { set_aside += 1 }
     }
+    // A total order, also of zeros with a sign and limits that are no number.
+    let (used, limit_of) =
+        (|row: &Observation| row.used.abs(), |row: &Observation| row.limit.unwrap_or(-1.0));
     rows.sort_unstable_by(|a, b| {
-        (a.at, a.used, a.limit.unwrap_or(-1.0))
-            .partial_cmp(&(b.at, b.used, b.limit.unwrap_or(-1.0)))
-            .unwrap_or(
-                core::cmp::Ordering::Equal, // finite by now; a limit that is NaN is set aside below
-            )
+        let values = used(a).total_cmp(&used(b));
+        a.at.cmp(&b.at).then(values).then(limit_of(a).total_cmp(&limit_of(b)))
     });
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         return Cleaned { history: None, set_aside };
@@ -66,9 +66,9 @@ pub(super) fn clean(question: &Question<'_>) -> Cleaned {
     for row in &rows {
         let back = day_of(row.at);
         if back < days {
-            daily[days - 1 - back] = row.used;
+            daily[days - 1 - back] = used(row);
         } else {
-            daily[0] = row.used; // older than what is kept: the value that the first day starts from
+            daily[0] = used(row); // older than what is kept: the value that the first day starts from
         }
         if let Some(new) = row.limit.filter(|l| l.is_finite() && *l > 0.0) {
             if let Some(old) = limit.filter(|old| *old != new) {

@@ -254,6 +254,13 @@ fn the_answer_to_one_limit_does_not_depend_on_the_others_and_is_the_same_everywh
 }
 
 #[test]
+fn a_zero_with_a_sign_is_a_zero_in_whatever_order() {
+    let zeros = |values: [f64; 2]| values.map(|used| Observation { at: day(3), used, limit: None });
+    let [one, other] = [zeros([0.0, -0.0]), zeros([-0.0, 0.0])].map(|rows| ask(&rows, 1.0));
+    assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&other).unwrap());
+}
+
+#[test]
 fn a_million_points_are_answered_from_their_days() {
     let observations: Vec<Observation> = (0..1_000_000_i64)
         .map(|n| Observation {
