@@ -8,12 +8,16 @@ use super::random::Random;
 
 /// Length of a block, days.
 pub(super) const BLOCK_DAYS: usize = 30;
+/// Length of the parts of a block whose highest value is known beforehand; a block is a whole number of them.
+const PART_DAYS: usize = 6;
 /// Days of history from which blocks are drawn, one stratum of paths for each.
 pub(super) const WINDOWS_DAYS: [usize; 5] = [60, 180, 365, 730, 1_460];
 /// Paths of each stratum.
-pub(super) const PATHS: usize = 80;
+pub(super) const PATHS: usize = 64;
+/// Paths of all strata.
+const FUTURES: usize = PATHS * WINDOWS_DAYS.len();
 /// How far a path is followed, days: whole blocks beyond the longest horizon.
-const PATH_DAYS: usize = 1_110;
+pub(super) const PATH_DAYS: usize = 1_110;
 /// Points at which a path's gain is kept, 30 days apart.
 pub(super) const GAIN_POINTS: usize = PATH_DAYS / BLOCK_DAYS;
 /// A day later than any horizon: "not reached".
@@ -22,52 +26,58 @@ pub(super) const NEVER: u16 = u16::MAX;
 /// Days of first passage of every path, for every gap.
 #[derive(Debug, Clone)]
 pub(super) struct Futures {
-    gaps: usize,
-    /// Days, rising inside one gap and stratum; [`NEVER`] for paths that do not arrive.
+    /// For each gap and stratum one day a path; [`NEVER`] for paths that do not arrive.
     days: Vec<u16>,
-    /// The same with all strata of a gap together, rising.
-    pooled: Vec<u16>,
     /// Values gained at the end of every 30 days, one row of [`GAIN_POINTS`] for each path; empty unless kept.
     gains: Vec<f64>,
 }
 
 impl Futures {
-    /// Days of first passage of one stratum over one gap, rising.
-    pub(super) fn days(&self, gap: usize, stratum: usize) -> &[u16] {
-        let from = (stratum * self.gaps + gap) * PATHS;
-        &self.days[from..from + PATHS]
+    /// Days of first passage over one gap, [`PATHS`] of each stratum, in the order of [`WINDOWS_DAYS`].
+    pub(super) fn days(&self, gap: usize) -> &[u16] {
+        &self.days[gap * FUTURES..][..FUTURES]
     }
 
-    /// Days of first passage of all strata over one gap, rising.
-    pub(super) fn pooled_days(&self, gap: usize) -> &[u16] {
-        let paths = PATHS * WINDOWS_DAYS.len();
-        &self.pooled[gap * paths..][..paths]
-    }
-
-    /// The gains of all paths at a multiple of 30 days (from 1), rising; empty unless kept.
-    pub(super) fn gains(&self, month: usize) -> Vec<f64> {
+    /// Quantiles of all paths' gains at a multiple of 30 days (from 1), at `levels`, which rise; kept gains only.
+    pub(super) fn gains<const N: usize>(&self, month: usize, levels: [f64; N]) -> [f64; N] {
         let mut gains: Vec<f64> = self.gains.iter().skip(month - 1).step_by(GAIN_POINTS).copied().collect();
-        gains.sort_unstable_by(f64::total_cmp);
-        gains
+        let mut from = 0;
+        levels.map(|level| {
+            let place = (level * (gains.len() - 1) as f64) as usize;
+            let gain = *gains[from..].select_nth_unstable_by(place - from, f64::total_cmp).1;
+            from = place;
+            gain
+        })
     }
 }
 
 /// Simulates first passages over `gaps` (positive, rising: how far the value is from each limit).
 ///
-/// `daily` needs two values at least; a history shorter than a window uses all there is. The days of one gap do not
-/// depend on the other gaps.
+/// `daily` needs two values at least. Windows longer than the history are the history: its paths count for each of them.
+/// The days of one gap do not depend on the other gaps.
 pub(super) fn simulate(daily: &[f64], gaps: &[f64], keep_gains: bool) -> Futures {
     let mut futures = Futures {
-        gaps: gaps.len(),
-        days: vec![NEVER; WINDOWS_DAYS.len() * gaps.len() * PATHS],
-        pooled: Vec::with_capacity(WINDOWS_DAYS.len() * gaps.len() * PATHS),
-        gains: Vec::with_capacity(if keep_gains { WINDOWS_DAYS.len() * PATHS * GAIN_POINTS } else { 0 }),
+        days: vec![NEVER; FUTURES * gaps.len()],
+        gains: Vec::with_capacity(if keep_gains { FUTURES * GAIN_POINTS } else { 0 }),
     };
+    // Nothing reaches what is no number, not even a value that overflowed.
+    let wanted: Vec<f64> = gaps.iter().copied().chain([f64::NAN]).collect();
     let increments = daily.len() - 1;
     let block = BLOCK_DAYS.min(increments.div_ceil(2));
-    let blocks = Blocks { daily, block, highest: block_highs(daily, block) };
+    let part_highs = if block == BLOCK_DAYS { sliding_highs(daily, PART_DAYS) } else { Vec::new() };
+    let blocks = Blocks { daily, block, blocks: blocks(daily, block), part_highs };
+    let mut choices_before = 0;
     for (stratum, window) in WINDOWS_DAYS.iter().enumerate() {
         let choices = (*window).clamp(block, increments) - block + 1;
+        if choices == choices_before {
+            for of_gap in futures.days.chunks_exact_mut(FUTURES) {
+                of_gap.copy_within((stratum - 1) * PATHS..stratum * PATHS, stratum * PATHS);
+            }
+            let from = futures.gains.len().saturating_sub(PATHS * GAIN_POINTS);
+            futures.gains.extend_from_within(from..);
+            continue;
+        }
+        choices_before = choices;
         let first = daily.len() - block - choices;
         for path in 0..PATHS {
             // The seed depends on nothing but the lengths: rescaling the bytes must not change the draw.
@@ -79,21 +89,13 @@ pub(super) fn simulate(daily: &[f64], gaps: &[f64], keep_gains: bool) -> Futures
                 choices,
                 random: Random::new(0x4865_6164_726f_6f6d ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             };
-            let place = stratum * gaps.len() * PATHS + path;
-            blocks.follow(draw, gaps, &mut futures.days[place..], keep_gains.then_some(&mut futures.gains));
+            let days = &mut futures.days[stratum * PATHS + path..];
+            if keep_gains {
+                blocks.follow::<true>(draw, &wanted, days, &mut futures.gains);
+            } else {
+                blocks.follow::<false>(draw, &wanted, days, &mut futures.gains);
+            }
         }
-    }
-    for one in futures.days.chunks_exact_mut(PATHS) {
-        one.sort_unstable();
-    }
-    for gap in 0..gaps.len() {
-        let from = futures.pooled.len();
-        for stratum in 0..WINDOWS_DAYS.len() {
-            let place = (stratum * gaps.len() + gap) * PATHS;
-            futures.pooled.extend_from_slice(&futures.days[place..place + PATHS]);
-        }
-        // The stable sort merges runs that are sorted already.
-        futures.pooled[from..].sort();
     }
     futures
 }
@@ -102,8 +104,19 @@ pub(super) fn simulate(daily: &[f64], gaps: &[f64], keep_gains: bool) -> Futures
 struct Blocks<'a> {
     daily: &'a [f64],
     block: usize,
-    /// How far the value rises inside each block above its start.
-    highest: Vec<f64>,
+    /// By their first day.
+    blocks: Vec<Block>,
+    /// Highest value of the [`PART_DAYS`] after each day; empty where blocks are shorter than [`BLOCK_DAYS`].
+    part_highs: Vec<f64>,
+}
+
+/// What one block does to the value.
+#[derive(Clone, Copy)]
+struct Block {
+    /// How far the value rises inside it above its start.
+    highest: f64,
+    /// How far it is from the start at the end.
+    gain: f64,
 }
 
 /// Where a path's blocks come from.
@@ -115,46 +128,90 @@ struct Draw {
 }
 
 impl Blocks<'_> {
-    /// Follows one path; `days` holds the gaps' days [`PATHS`] apart.
-    fn follow(&self, mut draw: Draw, gaps: &[f64], days: &mut [u16], mut gains: Option<&mut Vec<f64>>) {
-        let (daily, block) = (self.daily, self.block);
+    /// Follows one path over the gaps, the last of them no number; `days` holds the gaps' days [`FUTURES`] apart.
+    fn follow<const GAINS: bool>(
+        &self,
+        mut draw: Draw,
+        gaps: &[f64],
+        days: &mut [u16],
+        gains: &mut Vec<f64>,
+    ) {
+        let block = self.block;
         let (mut gained, mut next, mut months) = (0.0, 0, 0);
+        let mut wanted = gaps[0];
+        let mut bits = 0;
         for step in 0..PATH_DAYS.div_ceil(block) {
-            let start = daily[draw.from];
-            while next < gaps.len() && gained + self.highest[draw.from] >= gaps[next] {
-                let wanted = gaps[next] - gained + start;
-                let inside = daily[draw.from + 1..=draw.from + block].iter().position(|v| *v >= wanted);
-                days[next * PATHS] = (step * block + inside.unwrap_or(block - 1) + 1) as u16;
+            let Block { highest, gain } = self.blocks[draw.from];
+            while gained + highest >= wanted {
+                let inside = self.day_inside(draw.from, wanted - gained);
+                days[next * FUTURES] = (step * block + inside) as u16;
                 next += 1;
+                wanted = gaps[next];
             }
-            gained += daily[draw.from + block] - start;
-            if let Some(gains) = &mut gains {
+            gained += gain;
+            if GAINS {
                 while months < GAIN_POINTS && (months + 1) * BLOCK_DAYS <= (step + 1) * block {
                     gains.push(gained);
                     months += 1;
                 }
-            } else if next == gaps.len() {
+            } else if next == gaps.len() - 1 {
                 return;
             }
-            draw.from = draw.first + draw.random.below(draw.choices);
+            // Three draws of 21 bits from one number.
+            if step % 3 == 0 {
+                bits = draw.random.next();
+            }
+            draw.from = draw.first + (((bits & 0x1f_ffff) * draw.choices as u64) >> 21) as usize;
+            bits >>= 21;
         }
+    }
+
+    /// The day of a block, from 1, on which the value stands `rise` above the block's start, which it does.
+    fn day_inside(&self, from: usize, rise: f64) -> usize {
+        let wanted = self.daily[from] + rise;
+        let (mut first, mut days) = (0, self.block);
+        if let Some(highs) = self.part_highs.get(from..=from + BLOCK_DAYS - PART_DAYS)
+            && self.block == BLOCK_DAYS
+        {
+            let starts = (0..BLOCK_DAYS).step_by(PART_DAYS);
+            first = first_where(starts, |part| highs[part] >= wanted).unwrap_or(BLOCK_DAYS - PART_DAYS);
+            days = PART_DAYS;
+        }
+        let daily = &self.daily[from + first + 1..=from + first + days];
+        // Rounding may put the wanted value a hair above the highest.
+        first + 1 + first_where(0..days, |day| daily[day] >= wanted).unwrap_or(days - 1)
     }
 }
 
-/// For each start of a block, how far the value rises inside the block above its start.
-fn block_highs(daily: &[f64], block: usize) -> Vec<f64> {
+/// The first that fits, without a branch to mispredict.
+fn first_where(
+    places: impl DoubleEndedIterator<Item = usize>,
+    fits: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let found = places.rev().fold(usize::MAX, |found, place| if fits(place) { place } else { found });
+    (found != usize::MAX).then_some(found)
+}
+
+/// The block that starts on each day.
+fn blocks(daily: &[f64], block: usize) -> Vec<Block> {
+    let highs = sliding_highs(daily, block).into_iter().zip(daily).zip(&daily[block..]);
+    highs.map(|((high, start), end)| Block { highest: high - start, gain: end - start }).collect()
+}
+
+/// The highest of the `days` values after each one that has so many.
+fn sliding_highs(daily: &[f64], days: usize) -> Vec<f64> {
     // van Herk 1992: the maximum of a sliding window from running maxima forwards and backwards in chunks.
     let values = &daily[1..];
     let mut forward = values.to_vec();
     let mut backward = values.to_vec();
     for i in 1..values.len() {
-        if i % block != 0 {
+        if i % days != 0 {
             forward[i] = forward[i].max(forward[i - 1]);
         }
         let j = values.len() - 1 - i;
-        if !(j + 1).is_multiple_of(block) {
+        if !(j + 1).is_multiple_of(days) {
             backward[j] = backward[j].max(backward[j + 1]);
         }
     }
-    (0..daily.len() - block).map(|i| backward[i].max(forward[i + block - 1]) - daily[i]).collect()
+    (0..daily.len() - days).map(|i| backward[i].max(forward[i + days - 1])).collect()
 }

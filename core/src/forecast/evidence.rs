@@ -4,19 +4,26 @@
 //! volume matters. The order of the entries is part of the constants' version.
 
 use super::{
-    bootstrap::{self, Futures, NEVER, PATHS, WINDOWS_DAYS},
+    bootstrap::{self, Futures, PATHS},
+    day_classes::{self, DayClasses},
     replay::{Scale, replay},
+    shape::median,
 };
 
 /// Entries of the evidence on one limit.
-pub const EVIDENCE: usize = 115;
+pub const EVIDENCE: usize = RISING + 25;
+/// The first of them: those that depend on the limit. None falls where the limit rises; the others are the unit's own.
+pub const RISING: usize = 97;
 /// The longest length that is told apart, days: ten years.
-const DAYS_MAX: f64 = 3_660.0;
+const DAYS_MAX: f64 = day_classes::DAYS_MAX as f64;
 const SLOPES_DAYS: [usize; 9] = [7, 14, 30, 60, 90, 180, 365, 730, 1_460];
 /// Spans of the past, days back, that follow on each other.
 const SPANS_DAYS: [(usize, usize); 7] =
     [(30, 0), (60, 30), (120, 60), (240, 120), (365, 240), (730, 365), (1_460, 730)];
-const REPLAY_LEVELS: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
+/// Levels at which all futures together, and the replay, are told.
+const LEVELS: [f32; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
+/// Levels at which the futures of one window are told.
+const WINDOW_LEVELS: [f32; 3] = [0.1, 0.5, 0.9];
 
 /// The evidence on each gap (positive, rising) of a daily history of at least two values: what the fit reads.
 pub fn capacity_evidence(daily: &[f64], gaps: &[f64]) -> Vec<[f32; EVIDENCE]> {
@@ -26,22 +33,20 @@ pub fn capacity_evidence(daily: &[f64], gaps: &[f64]) -> Vec<[f32; EVIDENCE]> {
 /// The same where the futures are simulated already.
 pub(super) fn evidence(daily: &[f64], gaps: &[f64], futures: &Futures) -> Vec<[f32; EVIDENCE]> {
     let unit = UnitFigures::of(daily);
-    let absolute = replay(daily, gaps, Scale::Absolute, &REPLAY_LEVELS);
-    let relative = replay(daily, gaps, Scale::Relative, &REPLAY_LEVELS);
+    let absolute = replay(daily, gaps, Scale::Absolute);
+    let relative = replay(daily, gaps, Scale::Relative);
     gaps.iter()
         .enumerate()
         .map(|(i, gap)| {
             let mut row = Row { entries: [0.0; EVIDENCE], next: 0 };
-            for slope in unit.slopes {
-                row.push(ln_days(gap / slope.max(gap / DAYS_MAX)));
+            unit.push_slopes(&mut row, *gap);
+            push_futures(&mut row, futures.days(i));
+            for lengths in [&absolute[i], &relative[i]] {
+                lengths.ln_quantiles(LEVELS).into_iter().for_each(|ln| row.push(ln));
             }
-            push_futures(&mut row, futures, i);
-            for quantiles in [&absolute[i], &relative[i]] {
-                for days in quantiles {
-                    row.push(ln_days(*days));
-                }
-            }
-            unit.push(&mut row, *gap);
+            unit.push_against(&mut row, *gap);
+            debug_assert_eq!(row.next, RISING);
+            unit.push(&mut row);
             debug_assert_eq!(row.next, EVIDENCE);
             row.entries
         })
@@ -60,28 +65,30 @@ impl Row {
     }
 }
 
-fn push_futures(row: &mut Row, futures: &Futures, gap: usize) {
-    for stratum in 0..WINDOWS_DAYS.len() {
-        let days = futures.days(gap, stratum);
-        for level in [0.1, 0.5, 0.9] {
-            row.push(ln_path(days[(level * PATHS as f64) as usize]));
-        }
-        row.push(days.partition_point(|d| *d <= 365) as f64 / PATHS as f64);
+fn push_futures(row: &mut Row, days: &[u16]) {
+    let later = |days: &[u16], than: u16| {
+        // In single steps of u16, so that it is done eight at a time.
+        days.iter().fold(0_u16, |n, day| n + u16::from(*day > than))
+    };
+    let mut all = DayClasses::none();
+    for of_window in days.chunks_exact(PATHS) {
+        let classes = DayClasses::of(of_window);
+        classes.ln_quantiles(WINDOW_LEVELS).into_iter().for_each(|ln| row.push(ln));
+        row.push(f64::from(later(of_window, 365)) / PATHS as f64);
+        all.add_all(&classes);
     }
-    let all = futures.pooled_days(gap);
-    for level in [0.1, 0.25, 0.5, 0.75, 0.9] {
-        row.push(ln_path(all[(level * all.len() as f64) as usize]));
-    }
-    row.push(all.partition_point(|d| *d <= 90) as f64 / all.len() as f64);
-    row.push(all.partition_point(|d| *d <= 365) as f64 / all.len() as f64);
-}
-
-fn ln_path(day: u16) -> f64 {
-    if day == NEVER { libm::log(2_000.0) } else { ln_days(f64::from(day)) }
+    all.ln_quantiles(LEVELS).into_iter().for_each(|ln| row.push(ln));
+    row.push(f64::from(later(days, 90)) / days.len() as f64);
+    row.push(f64::from(later(days, 365)) / days.len() as f64);
 }
 
 fn ln_days(days: f64) -> f64 {
     libm::log(days.clamp(1.0, DAYS_MAX))
+}
+
+/// ln of the days that a gap takes at a slope a day.
+fn days_to(gap: f64, slope: f64) -> f64 {
+    ln_days(gap / slope.max(gap / DAYS_MAX))
 }
 
 fn ln_ratio(a: f64, b: f64) -> f64 {
@@ -135,11 +142,15 @@ fn active_days(increments: impl Iterator<Item = f64>) -> (f64, f64, f64) {
     if changes.is_empty() {
         return (0.0, 0.0, 0.0);
     }
-    changes.sort_unstable_by(f64::total_cmp);
     let n = changes.len();
-    let cut = n / 50 + usize::from(n >= 5);
-    let (low, high) = (changes[cut], changes[n - 1 - cut]);
     let mean = changes.iter().sum::<f64>() / n as f64;
+    let cut = n / 50 + usize::from(n >= 5);
+    let (below, low, rest) = changes.select_nth_unstable_by(cut, f64::total_cmp);
+    let low = *low;
+    let mut high = low;
+    if let Some(place) = (n - 1 - cut).checked_sub(below.len() + 1) {
+        high = *rest.select_nth_unstable_by(place, f64::total_cmp).1;
+    }
     let held = changes.iter().map(|c| c.clamp(low, high)).sum::<f64>() / n as f64;
     (mean, held, n as f64)
 }
@@ -188,7 +199,6 @@ impl UnitFigures {
         let held_slopes =
             core::array::from_fn(|i| held[i].1 * held[i].2 / [90, 365, 1_460][i].min(last) as f64);
         let mut rising: Vec<f64> = increments(365).filter(|i| *i > 0.0).collect();
-        rising.sort_unstable_by(f64::total_cmp);
         let spans = SPANS_DAYS.map(|(from, to)| (back(to) - back(from)) / (from - to) as f64);
         let spans_active = SPANS_DAYS.map(|(from, to)| {
             let (from, to) = (last - from.min(last), last - to.min(last));
@@ -201,7 +211,7 @@ impl UnitFigures {
             active,
             active_gain: [held[1].0, held[2].0],
             held_gain: [held[1].1, held[2].1],
-            usual_rise: rising.get(rising.len() / 2).copied().unwrap_or(0.0),
+            usual_rise: median(&mut rising).unwrap_or(0.0),
             held_slopes,
             days: last as f64,
             level: now,
@@ -222,53 +232,70 @@ impl UnitFigures {
         }
     }
 
-    fn push(&self, row: &mut Row, gap: f64) {
-        row.push(ln_days(self.days));
-        row.push(ln_ratio(gap, self.level.max(gap * 1e-4)));
-        for share in self.flat {
-            row.push(share);
+    fn push_slopes(&self, row: &mut Row, gap: f64) {
+        for slope in self.slopes {
+            row.push(days_to(gap, slope));
         }
-        for i in 0..2 {
-            row.push(ln_ratio(gap, self.rises[i]));
-            row.push(self.falls[i] / (self.rises[i] + self.falls[i]).max(f64::MIN_POSITIVE));
+    }
+
+    /// The gap against what was usual.
+    fn push_against(&self, row: &mut Row, gap: f64) {
+        row.push(ln_ratio(gap, self.level.max(gap * 1e-4)));
+        for rises in self.rises {
+            row.push(ln_ratio(gap, rises));
         }
         row.push(ln_ratio(gap, self.largest));
-        row.push(self.largest / self.rises[1].max(f64::MIN_POSITIVE));
-        row.push(self.five_largest / self.rises[1].max(f64::MIN_POSITIVE));
         row.push(ln_ratio(gap, self.month_largest.max(gap * 1e-4)));
         row.push(ln_ratio(gap, self.month_spread));
         row.push(ln_ratio(gap, self.year_spread));
         for below in self.below_high {
-            row.push(libm::log1p((below / gap).clamp(0.0, 100.0)));
+            row.push(-libm::log1p((below / gap).clamp(0.0, 100.0)));
         }
-        row.push(ln_days(self.days_since_change));
-        row.push(ln_days(self.days_since_largest));
         for gain in self.month_median {
             row.push(ln_days(30.0 * gap / gain.max(gap * 0.01)));
         }
-        for share in self.active {
-            row.push(libm::sqrt(share));
-        }
-        let days_to = |slope: f64| ln_days(gap / slope.max(gap / DAYS_MAX));
         for window in [1, 2, 4, 5, 6] {
-            row.push(days_to(self.active[window] * self.active_gain[0]));
-            row.push(days_to(self.active[window] * self.active_gain[1]));
+            row.push(days_to(gap, self.active[window] * self.active_gain[0]));
+            row.push(days_to(gap, self.active[window] * self.active_gain[1]));
         }
         for gain in self.held_gain {
-            row.push(days_to(self.active[2] * gain));
+            row.push(days_to(gap, self.active[2] * gain));
         }
-        row.push(days_to(self.active[4] * self.held_gain[1]));
+        row.push(days_to(gap, self.active[4] * self.held_gain[1]));
         row.push(ln_ratio(gap, self.usual_rise));
         for slope in self.held_slopes {
-            row.push(days_to(slope));
+            row.push(days_to(gap, slope));
         }
-        for (slope, active) in self.spans.into_iter().zip(self.spans_active) {
-            row.push(days_to(slope));
-            row.push(libm::log(active.max(1e-3)));
-            row.push((slope / gap * 365.0).clamp(-6.0, 6.0));
+        for slope in self.spans {
+            row.push(days_to(gap, slope));
+            // Of a year's growth in gaps the part above 0 falls with the gap, the part below rises.
+            let gaps = slope / gap * 365.0;
+            row.push(-gaps.clamp(0.0, 6.0));
+            row.push(gaps.clamp(-6.0, 0.0));
         }
         for (gain, days) in self.year_ago.into_iter().zip([30.0, 90.0]) {
             row.push(ln_days(days * gap / gain.max(gap * 0.01)));
+        }
+    }
+
+    /// What does not depend on the gap.
+    fn push(&self, row: &mut Row) {
+        row.push(ln_days(self.days));
+        for share in self.flat {
+            row.push(share);
+        }
+        for (rises, falls) in self.rises.into_iter().zip(self.falls) {
+            row.push(falls / (rises + falls).max(f64::MIN_POSITIVE));
+        }
+        row.push(self.largest / self.rises[1].max(f64::MIN_POSITIVE));
+        row.push(self.five_largest / self.rises[1].max(f64::MIN_POSITIVE));
+        row.push(ln_days(self.days_since_change));
+        row.push(ln_days(self.days_since_largest));
+        for share in self.active {
+            row.push(libm::sqrt(share));
+        }
+        for active in self.spans_active {
+            row.push(libm::log(active.max(1e-3)));
         }
     }
 }

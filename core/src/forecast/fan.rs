@@ -23,12 +23,7 @@ pub(super) fn of(
     horizon_days: u16,
 ) -> Vec<(f64, [f64; 3])> {
     let months = (usize::from(horizon_days) / BLOCK_DAYS).min(GAIN_POINTS);
-    let mut curves: Vec<[f64; 3]> = (1..=months)
-        .map(|month| {
-            let gains = futures.gains(month);
-            [0.1, 0.5, 0.9].map(|q| gains[(q * (gains.len() - 1) as f64) as usize])
-        })
-        .collect();
+    let mut curves: Vec<[f64; 3]> = (1..=months).map(|month| futures.gains(month, [0.1, 0.5, 0.9])).collect();
     for (edge, probability) in [0.9, 0.5, 0.1].into_iter().enumerate() {
         let Some(date) = passage.quantile(probability) else { continue };
         let simulated = at_day(&curves, edge, date);

@@ -47,11 +47,12 @@ pub(super) fn of_gaps(
     horizon_days: u16,
     prior: &Prior,
 ) -> Vec<FirstPassage> {
-    evidence(daily, gaps, futures)
-        .iter()
+    let share = regular::share(daily);
+    network::ln_days(&evidence(daily, gaps, futures))
+        .into_iter()
         .enumerate()
-        .map(|(gap, evidence)| {
-            let quantiles = regular::lean(network::ln_days(evidence), futures.pooled_days(gap));
+        .map(|(gap, quantiles)| {
+            let quantiles = regular::lean(quantiles, futures.days(gap), share);
             FirstPassage::calibrated(quantiles, horizon_days, prior)
         })
         .collect()
@@ -129,14 +130,14 @@ impl FirstPassage {
     }
 }
 
-/// How much further than the outermost step the distribution reaches beyond its outermost quantiles.
-const TAIL: f64 = 2.0;
+/// How far the distribution of ln(days) reaches beyond its outermost quantiles.
+const TAIL: f64 = 1.0;
 
 /// Levels and quantiles with the ends of the tails.
 fn with_tails(ln_days: &[f64; QUANTILES]) -> [(f64, f64); QUANTILES + 2] {
     const LAST: usize = QUANTILES - 1;
-    let early = ln_days[0] - TAIL * (ln_days[1] - ln_days[0]);
-    let late = ln_days[LAST] + TAIL * (ln_days[LAST] - ln_days[LAST - 1]);
+    let early = ln_days[0] - TAIL;
+    let late = ln_days[LAST] + TAIL;
     core::array::from_fn(|i| match i {
         0 => (0.0, early),
         i if i > QUANTILES => (1.0, late),

@@ -6,6 +6,7 @@
 mod answer;
 mod backtest;
 mod bootstrap;
+mod day_classes;
 mod endurance;
 mod evidence;
 mod fan;
@@ -33,7 +34,7 @@ mod why;
 pub use answer::{Factor, FanPoint, Forecast, Passage, PassagePoint};
 pub use backtest::{BacktestCase, JUDGED_DAYS, backtest};
 pub use endurance::{EnduranceFigures, EnduranceUsed, endurance_used};
-pub use evidence::{EVIDENCE, capacity_evidence};
+pub use evidence::{EVIDENCE, RISING, capacity_evidence};
 pub use first_passage::{FirstPassage, first_passages};
 pub use follow::follow;
 pub use history::HISTORY_DAYS_MAX;

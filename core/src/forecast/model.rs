@@ -121,8 +121,8 @@ impl Outlook<'_> {
         let passage = self.with_units_alike(own, gap, &mut answer);
         let ground = match &futures {
             Some(futures) if Pooled::share(daily.len() - 1, self.prior) < 1.0 || self.pooled.is_none() => {
-                let days = futures.pooled_days(0);
-                days.partition_point(|day| *day <= self.horizon_days) as f64 / days.len() as f64
+                let days = futures.days(0);
+                days.iter().filter(|day| **day <= self.horizon_days).count() as f64 / days.len() as f64
             }
             _ => 1.0,
         };

@@ -1,21 +1,25 @@
 //! The quantile network: from the evidence on a limit to quantiles of the logarithm of the days until it is reached.
 //!
 //! An ensemble of small networks, fitted by `tests/bench/forecast/fit` on public series and carried as data
-//! (`constants/README.md`). Each has a layer of 32 rectified units, one of 16, and a linear way past both; its seven
-//! outputs are ordered by construction: the median, and positive steps away from it. The ensemble's quantile is the mean.
+//! (`constants/README.md`). Each has a layer of 32 units, one of 16, and a linear way past both. A higher limit is never
+//! reached earlier, by construction: no weight on the way from evidence that rises with the limit is negative (after
+//! Sill 1998), and half of the units of a layer keep what is above 0, the others what is below, so that the whole can
+//! bend both ways (Runje and Shankaranarayana 2023). Outputs are sorted; the ensemble's quantile is the mean.
 //!
 //! Sums run in one order, in single precision, without fused operations: the same answer on every machine.
 
 use std::sync::LazyLock;
 
-use super::evidence::EVIDENCE;
+use super::evidence::{EVIDENCE, RISING};
 
 const HIDDEN: usize = 32;
 const SECOND: usize = 16;
 const OUTPUTS: usize = 8;
-/// Hidden units of the first layer, then the direct way to the outputs.
+/// Units of the first layer, then the direct way to the outputs.
 const FIRST: usize = HIDDEN + OUTPUTS;
-const MEDIAN: usize = 3;
+/// Sums that are made at the same time: for so many limits and so many columns of a layer.
+const ROWS: usize = 4;
+const LANES: usize = 8;
 /// Evidence further than this from its mean, in standard deviations, says no more.
 const FURTHEST: f32 = 5.0;
 
@@ -25,7 +29,8 @@ pub(super) const QUANTILES: usize = 7;
 pub(super) const LEVELS: [f64; QUANTILES] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
 
 struct Member {
-    first: Vec<[f32; FIRST]>,
+    /// For each [`LANES`] columns the weights of all entries of evidence.
+    first: Vec<[[f32; LANES]; EVIDENCE]>,
     first_bias: [f32; FIRST],
     second: Vec<[f32; SECOND]>,
     second_bias: [f32; SECOND],
@@ -43,8 +48,8 @@ static CAPACITY: LazyLock<Network> = LazyLock::new(|| {
         .expect("the constants belong to this version of the evidence: a test reads them")
 });
 
-/// Quantiles at [`LEVELS`] of ln(days), rising.
-pub(super) fn ln_days(evidence: &[f32; EVIDENCE]) -> [f64; QUANTILES] {
+/// Quantiles at [`LEVELS`] of ln(days), rising, for each limit of one unit.
+pub(super) fn ln_days(evidence: &[[f32; EVIDENCE]]) -> Vec<[f64; QUANTILES]> {
     CAPACITY.ln_days(evidence)
 }
 
@@ -53,7 +58,7 @@ impl Network {
     fn read(bytes: &[u8]) -> Option<Self> {
         let word = |i: usize| bytes.get(4 * i..4 * i + 4)?.try_into().ok().map(u32::from_le_bytes);
         let header = (bytes.get(..4)?, word(1)?, word(2)?);
-        if header != (b"HRQN", 1, EVIDENCE as u32) {
+        if header != (b"HRQN", 2, EVIDENCE as u32) {
             return None;
         }
         let members = word(3)? as usize;
@@ -66,7 +71,7 @@ impl Network {
         let members = (0..members)
             .map(|_| {
                 Some(Member {
-                    first: rows(&take(EVIDENCE * FIRST)?),
+                    first: by_lanes(&take(EVIDENCE * FIRST)?),
                     first_bias: take(FIRST)?.try_into().ok()?,
                     second: rows(&take(HIDDEN * SECOND)?),
                     second_bias: take(SECOND)?.try_into().ok()?,
@@ -77,18 +82,32 @@ impl Network {
         (!members.is_empty() && floats.next().is_none()).then_some(Self { mean, factor, members })
     }
 
-    fn ln_days(&self, evidence: &[f32; EVIDENCE]) -> [f64; QUANTILES] {
-        let mut x = [0.0; EVIDENCE];
-        for (i, x) in x.iter_mut().enumerate() {
-            *x = ((evidence[i] - self.mean[i]) * self.factor[i]).clamp(-FURTHEST, FURTHEST);
-        }
-        let mut sum = [0.0; QUANTILES];
-        for member in &self.members {
-            for (sum, quantile) in sum.iter_mut().zip(member.quantiles(&x)) {
-                *sum += quantile;
+    fn ln_days(&self, evidence: &[[f32; EVIDENCE]]) -> Vec<[f64; QUANTILES]> {
+        let mut all = Vec::with_capacity(evidence.len());
+        let standard = |row: &[f32; EVIDENCE], i: usize| {
+            ((row[i] - self.mean[i]) * self.factor[i]).clamp(-FURTHEST, FURTHEST)
+        };
+        let Some(unit) = evidence.first() else { return all };
+        let unit: [f32; EVIDENCE - RISING] = core::array::from_fn(|i| standard(unit, RISING + i));
+        let bases: Vec<[f32; FIRST]> = self.members.iter().map(|member| member.of_unit(&unit)).collect();
+        for rows in evidence.chunks(ROWS) {
+            let mut x = [[0.0; ROWS]; RISING];
+            for (i, x) in x.iter_mut().enumerate() {
+                for (x, row) in x.iter_mut().zip(rows) {
+                    *x = standard(row, i);
+                }
             }
+            let mut sums = [[0.0; QUANTILES]; ROWS];
+            for (member, base) in self.members.iter().zip(&bases) {
+                for (sums, first) in sums.iter_mut().zip(member.first(base, &x)).take(rows.len()) {
+                    for (sum, quantile) in sums.iter_mut().zip(member.quantiles(&first)) {
+                        *sum += f64::from(quantile);
+                    }
+                }
+            }
+            all.extend(sums[..rows.len()].iter().map(|sums| sums.map(|sum| sum / self.members.len() as f64)));
         }
-        sum.map(|sum| sum / self.members.len() as f64)
+        all
     }
 }
 
@@ -96,28 +115,61 @@ fn rows<const N: usize>(floats: &[f32]) -> Vec<[f32; N]> {
     floats.as_chunks().0.to_vec()
 }
 
+fn by_lanes(floats: &[f32]) -> Vec<[[f32; LANES]; EVIDENCE]> {
+    let by_entry: Vec<[f32; FIRST]> = rows(floats);
+    (0..FIRST)
+        .step_by(LANES)
+        .map(|from| core::array::from_fn(|i| core::array::from_fn(|k| by_entry[i][from + k])))
+        .collect()
+}
+
 impl Member {
-    fn quantiles(&self, x: &[f32; EVIDENCE]) -> [f64; QUANTILES] {
-        let mut first = self.first_bias;
-        add_products(&mut first, x, &self.first);
+    /// The part of the first layer that is the same for every limit.
+    fn of_unit(&self, unit: &[f32; EVIDENCE - RISING]) -> [f32; FIRST] {
+        let mut sums = self.first_bias;
+        for (sums, weights) in sums.chunks_exact_mut(LANES).zip(&self.first) {
+            for (value, weights) in unit.iter().zip(&weights[RISING..]) {
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum += value * weight;
+                }
+            }
+        }
+        sums
+    }
+
+    /// The first layer for [`ROWS`] limits at once.
+    fn first(&self, base: &[f32; FIRST], x: &[[f32; ROWS]; RISING]) -> [[f32; FIRST]; ROWS] {
+        let mut all = [[0.0; FIRST]; ROWS];
+        for (from, weights) in (0..FIRST).step_by(LANES).zip(&self.first) {
+            let base: [f32; LANES] = core::array::from_fn(|k| base[from + k]);
+            let mut sums = [base; ROWS];
+            for (x, weights) in x.iter().zip(weights) {
+                for (sums, x) in sums.iter_mut().zip(x) {
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum += x * weight;
+                    }
+                }
+            }
+            for (all, sums) in all.iter_mut().zip(sums) {
+                all[from..from + LANES].copy_from_slice(&sums);
+            }
+        }
+        all
+    }
+
+    fn quantiles(&self, first: &[f32; FIRST]) -> [f32; QUANTILES] {
         let mut second = self.second_bias;
-        add_products(&mut second, &rectified::<HIDDEN>(&first), &self.second);
+        add_products(&mut second, &bent::<HIDDEN>(&first[..HIDDEN]), &self.second);
         let mut out = [0.0; OUTPUTS];
         out.copy_from_slice(&first[HIDDEN..]);
-        add_products(&mut out, &rectified::<SECOND>(&second), &self.out);
-        let mut quantiles = [0.0; QUANTILES];
-        quantiles[MEDIAN] = f64::from(out[MEDIAN]);
-        for k in (0..MEDIAN).rev() {
-            quantiles[k] = quantiles[k + 1] - softplus(out[k]);
-        }
-        for k in MEDIAN + 1..QUANTILES {
-            quantiles[k] = quantiles[k - 1] + softplus(out[k]);
-        }
+        add_products(&mut out, &bent::<SECOND>(&second), &self.out);
+        let mut quantiles: [f32; QUANTILES] = core::array::from_fn(|i| out[i]);
+        quantiles.sort_unstable_by(f32::total_cmp);
         quantiles
     }
 }
 
-fn add_products<const N: usize>(sums: &mut [f32; N], values: &[f32], rows: &[[f32; N]]) {
+fn add_products<const N: usize, const M: usize>(sums: &mut [f32; N], values: &[f32; M], rows: &[[f32; N]]) {
     for (value, row) in values.iter().zip(rows) {
         for (sum, weight) in sums.iter_mut().zip(row) {
             *sum += value * weight;
@@ -125,13 +177,9 @@ fn add_products<const N: usize>(sums: &mut [f32; N], values: &[f32], rows: &[[f3
     }
 }
 
-fn rectified<const N: usize>(values: &[f32]) -> [f32; N] {
-    core::array::from_fn(|i| values[i].max(0.0))
-}
-
-fn softplus(value: f32) -> f64 {
-    let value = f64::from(value);
-    if value > 15.0 { value } else { libm::log1p(libm::exp(value)) }
+/// What is above 0 of the first half, what is below of the second.
+fn bent<const N: usize>(values: &[f32]) -> [f32; N] {
+    core::array::from_fn(|i| if i < N / 2 { values[i].max(0.0) } else { values[i].min(0.0) })
 }
 
 #[cfg(test)]
@@ -145,7 +193,7 @@ mod tests {
             let evidence = core::array::from_fn(|i| {
                 ((seed.wrapping_mul(2_654_435_761).wrapping_add(i as u32 * 40_503)) % 1_000) as f32 / 100.0
             });
-            let quantiles = ln_days(&evidence);
+            let quantiles = ln_days(&[evidence])[0];
             assert!(quantiles.is_sorted() && quantiles.iter().all(|q| q.is_finite()), "{quantiles:?}");
         }
     }

@@ -28,7 +28,7 @@ impl Prior {
     /// The constants that come with this version of the program (`constants/README.md`).
     pub fn builtin() -> Self {
         Self {
-            version: "network-1".to_owned(),
+            version: "network-2".to_owned(),
             spread_early: 1.0,
             // A P90 beyond a year cannot be missed within it, so the others carry the whole late tail: on repositories left
             // out of the fit 5 % were late at 1.0; at 0.8 about 8 % are.

@@ -90,11 +90,12 @@ fn main() {
                 power: get("power", 0.5),
             };
             let (members, sub) = (get("members", 4.0) as u64, get("sub", 1.0));
+            let threads = get("threads", 1.0) as usize;
             let dir = PathBuf::from(dir);
             if what == "fit" {
-                trial::fit(&dir, &dir.join("capacity.f32"), &recipe, &balance, members, sub);
+                trial::fit(&dir, &dir.join("capacity.f32"), &recipe, &balance, members, sub, threads);
             } else {
-                trial::run(&dir, &recipe, &balance, members, sub, get("folds", 6.0) as u64);
+                trial::run(&dir, &recipe, &balance, members, sub, get("folds", 6.0) as u64, threads);
             }
         }
         _ => {

@@ -1,6 +1,7 @@
-//! Training of the quantile network: plain stochastic gradient descent with Adam, single precision, one sample at a time.
+//! Training of the quantile network: stochastic gradient descent with Adam, single precision, one sample at a time.
+//! After each step the weights on the way of evidence that rises with the limit are held to 0 or more.
 
-use headroom_core::forecast::EVIDENCE;
+use headroom_core::forecast::{EVIDENCE, RISING};
 
 use crate::cases::Random;
 
@@ -11,7 +12,8 @@ pub const OUT: usize = 8;
 pub const FIRST: usize = HIDDEN + OUT;
 /// Levels of the outputs; the last output is unused.
 pub const LEVELS: [f32; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
-pub const MEDIAN: usize = 3;
+/// Standard normal quantiles at `LEVELS`: where the outputs start.
+const NORMAL: [f32; 7] = [-1.64, -1.28, -0.67, 0.0, 0.67, 1.28, 1.64];
 
 /// What is fitted.
 #[derive(Clone)]
@@ -37,17 +39,29 @@ impl Weights {
     pub fn random(random: &mut Random) -> Self {
         let mut w = Self::zero();
         let mut draw = |n: usize| (random.between(-1.0, 1.0) / (n as f64).sqrt()) as f32;
-        for row in &mut w.first {
+        for (i, row) in w.first.iter_mut().enumerate() {
             for (j, v) in row.iter_mut().enumerate() {
                 *v = draw(EVIDENCE) * if j < HIDDEN { 1.0 } else { 0.1 };
+                if i < RISING {
+                    // Entries that rise together would add up.
+                    *v = 0.3 * v.abs();
+                }
             }
         }
-        w.second.iter_mut().flatten().for_each(|v| *v = draw(HIDDEN));
-        w.out.iter_mut().flatten().for_each(|v| *v = draw(SECOND));
-        for (j, v) in w.first_bias[HIDDEN..].iter_mut().enumerate() {
-            *v = if j == MEDIAN { 5.0 } else { -0.5 };
+        w.first_bias[..HIDDEN].iter_mut().for_each(|v| *v = draw(1));
+        w.second.iter_mut().flatten().for_each(|v| *v = draw(HIDDEN).abs());
+        w.second_bias.iter_mut().for_each(|v| *v = draw(1));
+        w.out.iter_mut().flatten().for_each(|v| *v = 0.5 * draw(SECOND).abs());
+        for (v, normal) in w.first_bias[HIDDEN..].iter_mut().zip(NORMAL) {
+            *v = 5.0 + normal;
         }
         w
+    }
+
+    fn hold_monotone(&mut self) {
+        let held = self.first[..RISING].as_flattened_mut().iter_mut();
+        let held = held.chain(self.second.as_flattened_mut()).chain(self.out.as_flattened_mut());
+        held.for_each(|v| *v = v.max(0.0));
     }
 
     pub fn flat_mut(&mut self) -> Vec<&mut [f32]> {
@@ -87,16 +101,16 @@ impl Weights {
             }
         }
         let mut second = self.second_bias;
-        for (v, row) in first[..HIDDEN].iter().zip(&self.second) {
-            let v = v.max(0.0);
+        let shown: [f32; HIDDEN] = std::array::from_fn(|i| bent(first[i], i, HIDDEN));
+        for (v, row) in shown.iter().zip(&self.second) {
             for j in 0..SECOND {
                 second[j] += v * row[j];
             }
         }
         let mut raw = [0.0; OUT];
         raw.copy_from_slice(&first[HIDDEN..]);
-        for (v, row) in second.iter().zip(&self.out) {
-            let v = v.max(0.0);
+        let shown: [f32; SECOND] = std::array::from_fn(|i| bent(second[i], i, SECOND));
+        for (v, row) in shown.iter().zip(&self.out) {
             for j in 0..OUT {
                 raw[j] += v * row[j];
             }
@@ -111,7 +125,7 @@ impl Weights {
     fn backward(&self, x: &[f32; EVIDENCE], pass: &Pass, d: &[f32; OUT], g: &mut Self) {
         let mut d_second = [0.0_f32; SECOND];
         for i in 0..SECOND {
-            if pass.second[i] > 0.0 {
+            if bent(pass.second[i], i, SECOND) != 0.0 {
                 for j in 0..OUT {
                     g.out[i][j] += pass.second[i] * d[j];
                     d_second[i] += self.out[i][j] * d[j];
@@ -120,7 +134,7 @@ impl Weights {
         }
         let mut d_first = [0.0_f32; FIRST];
         for i in 0..HIDDEN {
-            if pass.first[i] > 0.0 {
+            if bent(pass.first[i], i, HIDDEN) != 0.0 {
                 for j in 0..SECOND {
                     g.second[i][j] += pass.first[i] * d_second[j];
                     d_first[i] += self.second[i][j] * d_second[j];
@@ -142,19 +156,15 @@ impl Weights {
     }
 }
 
-fn softplus(v: f32) -> f32 {
-    if v > 15.0 { v } else { v.exp().ln_1p() }
+/// What is above 0 of the first half of a layer's units, what is below of the second.
+fn bent(v: f32, unit: usize, units: usize) -> f32 {
+    if unit < units / 2 { v.max(0.0) } else { v.min(0.0) }
 }
 
+/// The outputs in order.
 pub fn ordered(raw: &[f32; OUT]) -> [f32; 7] {
-    let mut q = [0.0; 7];
-    q[MEDIAN] = raw[MEDIAN];
-    for k in (0..MEDIAN).rev() {
-        q[k] = q[k + 1] - softplus(raw[k]);
-    }
-    for k in MEDIAN + 1..7 {
-        q[k] = q[k - 1] + softplus(raw[k]);
-    }
+    let mut q: [f32; 7] = std::array::from_fn(|k| raw[k]);
+    q.sort_unstable_by(f32::total_cmp);
     q
 }
 
@@ -182,8 +192,8 @@ pub fn train(samples: &[Sample], recipe: &Recipe, seed: u64) -> Weights {
     let mut random = Random(seed);
     let mut w = Weights::random(&mut random);
     let (mut m, mut v) = (Weights::zero(), Weights::zero());
-    let steps = (recipe.epochs * samples.len() as f64 / recipe.batch as f64) as usize;
     let mut order: Vec<u32> = (0..samples.len() as u32).collect();
+    let steps = (recipe.epochs * order.len() as f64 / recipe.batch as f64) as usize;
     let mut place = order.len();
     let keep = 1.0 - recipe.drop;
     for step in 0..steps {
@@ -210,25 +220,16 @@ pub fn train(samples: &[Sample], recipe: &Recipe, seed: u64) -> Weights {
                 }
             }
             let pass = w.forward(&x);
-            let q = ordered(&pass.raw);
+            // Each output's place in the order is the quantile that it stands for.
+            let mut place_of: [usize; 7] = std::array::from_fn(|k| k);
+            place_of.sort_by(|a, b| pass.raw[*a].total_cmp(&pass.raw[*b]));
             // Pinball loss, by output; censored as Powell (1986) has it.
-            let mut dq = [0.0_f32; 7];
-            for k in 0..7 {
-                if q[k] < sample.known {
-                    dq[k] = sample.weight[k] * if sample.y > q[k] { -LEVELS[k] } else { 1.0 - LEVELS[k] };
-                }
-            }
             let mut d = [0.0_f32; OUT];
-            d[MEDIAN] = dq.iter().sum();
-            let mut sum = 0.0;
-            for k in 0..MEDIAN {
-                sum += dq[k];
-                d[k] = -sum * sigmoid(pass.raw[k]);
-            }
-            sum = 0.0;
-            for k in (MEDIAN + 1..7).rev() {
-                sum += dq[k];
-                d[k] = sum * sigmoid(pass.raw[k]);
+            for (k, output) in place_of.into_iter().enumerate() {
+                let q = pass.raw[output];
+                if q < sample.known {
+                    d[output] = sample.weight[k] * if sample.y > q { -LEVELS[k] } else { 1.0 - LEVELS[k] };
+                }
             }
             w.backward(&x, &pass, &d, &mut g);
         }
@@ -255,10 +256,7 @@ pub fn train(samples: &[Sample], recipe: &Recipe, seed: u64) -> Weights {
                 w[i] = w[i] * decay - step_size * m[i] / (v[i].sqrt() + 1e-8);
             }
         }
+        w.hold_monotone();
     }
     w
-}
-
-fn sigmoid(v: f32) -> f32 {
-    1.0 / (1.0 + (-v).exp())
 }

@@ -210,13 +210,21 @@ fn print(name: &str, s: &Score, r: Option<&Score>) {
     println!();
 }
 
-pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, sub: f64, folds: u64) {
+pub fn run(
+    dir: &Path,
+    recipe: &Recipe,
+    balance: &Balance,
+    members: u64,
+    sub: f64,
+    folds: u64,
+    threads: usize,
+) {
     let train = read(dir, "train");
     let git = read(dir, "git");
     let start = std::time::Instant::now();
     let next = std::sync::atomic::AtomicU64::new(0);
     let parts: Vec<Vec<(bool, usize, [f64; 7])>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..2)
+        let workers: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
                     let mut out = vec![];
@@ -278,7 +286,15 @@ pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, sub: f6
 }
 
 /// Fits the ensemble on every repository and writes the constants in the form that core reads.
-pub fn fit(dir: &Path, out: &Path, recipe: &Recipe, balance: &Balance, members: u64, sub: f64) {
+pub fn fit(
+    dir: &Path,
+    out: &Path,
+    recipe: &Recipe,
+    balance: &Balance,
+    members: u64,
+    sub: f64,
+    threads: usize,
+) {
     let train = read(dir, "train");
     let mut random = crate::cases::Random(99);
     let seen: Vec<&Known> = train.iter().filter(|_| random.unit() < sub).collect();
@@ -296,13 +312,13 @@ pub fn fit(dir: &Path, out: &Path, recipe: &Recipe, balance: &Balance, members: 
                 nets.push((member, network::train(&samples, recipe, 1000 * member + 77)));
             }
         };
-        let workers: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let mut nets: Vec<(u64, Weights)> = workers.into_iter().flat_map(|w| w.join().unwrap()).collect();
         nets.sort_by_key(|(member, _)| *member);
         nets.into_iter().map(|(_, net)| net).collect()
     });
     let mut bytes = b"HRQN".to_vec();
-    for word in [1, EVIDENCE as u32, members as u32] {
+    for word in [2, EVIDENCE as u32, members as u32] {
         bytes.extend(word.to_le_bytes());
     }
     let parts = [&scale.mean[..], &scale.factor[..]].into_iter().chain(nets.iter().flat_map(Weights::flat));
