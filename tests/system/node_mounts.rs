@@ -27,6 +27,10 @@ fn samples(push: &Push, label: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stuck_mount_is_named_and_delays_nobody() {
+    if !std::path::Path::new("/dev/fuse").exists() {
+        eprintln!("left out: this machine has no /dev/fuse to make a mount that never answers");
+        return;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let [well, stuck] = ["well", "stuck"].map(|name| folder.path().join(name).display().to_string());
     for place in [&well, &stuck] {
