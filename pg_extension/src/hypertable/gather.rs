@@ -15,10 +15,19 @@ use crate::server::{
     relation::{self, Open},
 };
 
-/// Bytes of the row store that go onto one file, about.
-const TAPE_BYTES: u64 = 32 << 20;
-/// So many files are open at most.
-const MOST_TAPES: u64 = 256;
+/// So many files are open at most; each has a buffer of 8 KB.
+const MOST_TAPES: u64 = 512;
+
+/// Bytes of rows that one transaction moves: they leave in less than half a second.
+const SLICE_BYTES: usize = 64 << 20;
+
+/// Bytes of the row store that go onto one file, about: it is packed in memory. Sealing takes `work_mem` and 32 MB at most,
+/// and half of what is given beyond the default of 4 MB makes the files larger, so that more rows of a segment meet.
+pub(super) fn tape_bytes() -> usize {
+    // SAFETY: a setting of the session, in KB.
+    let work_mem = unsafe { pg_sys::work_mem } as usize * 1024;
+    (6 << 20) + (work_mem / 2).min(26 << 20)
+}
 
 // Of the server, but not among pgrx's bindings.
 unsafe extern "C-unwind" {
@@ -82,6 +91,8 @@ impl Attribute {
 pub(super) struct Gathered {
     pub(super) relation: pg_sys::Oid,
     pub(super) tapes: Vec<Tape>,
+    /// How many of them one transaction moves.
+    pub(super) tapes_a_slice: usize,
     /// What the table's rows looked like.
     descriptor: pg_sys::TupleDesc,
 }
@@ -96,12 +107,14 @@ impl Gathered {
         // SAFETY: the table is open; scan, slot and snapshot are released below, by the server after an error.
         unsafe {
             let bytes = size_of(table);
-            let count = bytes.div_ceil(TAPE_BYTES).clamp(1, MOST_TAPES);
+            let tape_bytes = tape_bytes();
+            let count = bytes.div_ceil(tape_bytes as u64).clamp(1, MOST_TAPES);
             let descriptor = (*table.as_ptr()).rd_att;
             let before = memory::enter(pg_sys::TopMemoryContext);
             let mut gathered = Self {
                 relation: table.oid(),
                 tapes: Vec::new(),
+                tapes_a_slice: SLICE_BYTES / tape_bytes,
                 descriptor: pg_sys::CreateTupleDescCopyConstr(descriptor),
             };
             memory::enter(before);

@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 
 use super::{
     datum::{self, Collector},
-    gather::Attribute,
+    gather::{Attribute, tape_bytes},
     layout::Layout,
     row_store,
     tape::Version,
@@ -20,9 +20,7 @@ use crate::server::{
 /// Rows of a block, at most.
 const MOST_ROWS: usize = 3_000;
 /// A block is closed when its strings take so much memory, however few they are.
-const MOST_BYTES: usize = 16 << 20;
-/// Rows in memory, in bytes as the row store has them; with more, blocks are made of the segments that have enough.
-const MOST_IN_MEMORY: usize = 64 << 20;
+const MOST_BYTES: usize = 4 << 20;
 
 /// A block that is not written yet.
 pub(super) struct Packed {
@@ -52,7 +50,10 @@ pub(super) struct Packer<'a> {
     segments: Vec<Segment>,
     known: HashMap<Vec<u8>, usize>,
     key: Vec<u8>,
+    /// Rows in memory, in bytes as the row store has them.
     bytes: usize,
+    /// With more, blocks are made of the segments that have enough.
+    most_bytes: usize,
 }
 
 impl<'a> Packer<'a> {
@@ -75,7 +76,9 @@ impl<'a> Packer<'a> {
         };
         let sources = sources.into_iter().map(|(_, index, position)| (index, position)).collect();
         let (segments, known) = (Vec::new(), HashMap::new());
-        Ok(Self { layout, sources, segment, segments, known, key: Vec::new(), bytes: 0 })
+        // Segments do not fall evenly onto the files.
+        let most_bytes = 2 * tape_bytes();
+        Ok(Self { layout, sources, segment, segments, known, key: Vec::new(), bytes: 0, most_bytes })
     }
 
     /// Takes a row of `bytes` bytes; gives blocks to `done` when memory is full.
@@ -118,7 +121,7 @@ impl<'a> Packer<'a> {
         }
         segment.versions.push(version);
         self.bytes += bytes;
-        if self.bytes > MOST_IN_MEMORY {
+        if self.bytes > self.most_bytes {
             self.make_room(done)?;
         }
         Ok(())
@@ -141,7 +144,7 @@ impl<'a> Packer<'a> {
         }
         // What is left takes about as much a row as all did; without a full segment nothing is left.
         self.bytes = left * (self.layout.columns.len() * 8 + 32);
-        if self.bytes > MOST_IN_MEMORY / 2 {
+        if self.bytes > self.most_bytes / 2 {
             for number in 0..self.segments.len() {
                 self.close(number, done)?;
             }

@@ -24,10 +24,8 @@ use crate::server::{
     relation::{self, Open},
 };
 
-/// Files of rows (of 32 MB) that one transaction moves: its rows leave in less than half a second.
-const TAPES_A_SLICE: usize = 3;
 /// Blocks wait in memory for the lock up to so many bytes.
-const MOST_WAITING: usize = 64 << 20;
+const MOST_WAITING: usize = 12 << 20;
 
 extension_sql!(
     r#"
@@ -124,7 +122,7 @@ fn begin(oid: pg_sys::Oid, older_than: pgrx::AnyElement) -> Result<i32> {
     refuse_published(oid)?;
     GATHERED.set(None);
     let gathered = gather(&Open::with(oid, pg_sys::AccessShareLock), Some(older_than))?;
-    let slices = gathered.tapes.len().div_ceil(TAPES_A_SLICE);
+    let slices = gathered.tapes.len().div_ceil(gathered.tapes_a_slice);
     forget_after_errors();
     GATHERED.set(Some(gathered));
     // The first makes the tables of sealed rows, which takes a lock, and nothing else.
@@ -166,7 +164,7 @@ fn next_slice(oid: pg_sys::Oid, slice: i32) -> Result<i64> {
     let layout = Layout::of_hypertable(oid)?.ok_or_else(not_begun)?;
     let table = Open::with(oid, pg_sys::AccessShareLock);
     gathered.require_same_columns(&table)?;
-    let count = gathered.tapes.len().min(TAPES_A_SLICE);
+    let count = gathered.tapes.len().min(gathered.tapes_a_slice);
     let mut tapes: Vec<Tape> = gathered.tapes.drain(..count).collect();
     let moved = move_rows(&layout, &table, &mut tapes, || writers::keep_away(oid))?;
     if !gathered.tapes.is_empty() {

@@ -3,6 +3,7 @@
 
 mod generator;
 mod measure;
+mod memory;
 mod systems;
 
 use std::{env, path::PathBuf, process::Command, time::Instant};
@@ -25,7 +26,13 @@ struct Figures {
     all_cpu: f64,
     bytes: f64,
     queries: Vec<f64>,
+    /// Most memory of a session, in MB, with [`SMALL_WORK_MEM`]: of sealing, and of each query.
+    finish_memory: f64,
+    query_memory: Vec<f64>,
 }
+
+/// What the server gives a sort or a hash by default; memory is measured with it.
+const SMALL_WORK_MEM: &str = "SET work_mem = '4MB'; SET max_parallel_workers_per_gather = 0";
 
 fn main() -> anyhow::Result<()> {
     let (shape, seed) = arguments()?;
@@ -107,8 +114,14 @@ async fn measure_one(
     let process = u32::try_from(process)?;
     let server_before = measure::of_server(postmaster)?;
     let (copy_cpu, copy_wall) = load(&client, process, shape, seed).await?;
+    let mut finish_memory = 0.0_f64;
     for statement in system.finish {
-        client.batch_execute(statement).await.with_context(|| format!("{}: {statement}", system.name))?;
+        let taken = session_memory(cluster, &database, statement).await;
+        let taken = taken.with_context(|| format!("{}: {statement}", system.name))?;
+        // What PostgreSQL's own maintenance takes is bounded by maintenance_work_mem.
+        if !statement.starts_with("VACUUM") && !statement.starts_with("REINDEX") {
+            finish_memory = finish_memory.max(taken);
+        }
     }
     let all_cpu = measure::of_server(postmaster)? - server_before;
     let rows: i64 = client.query_one("SELECT count(*) FROM status", &[]).await?.get(0);
@@ -118,14 +131,34 @@ async fn measure_one(
     let bytes = client.query_one(system.size, &[]).await?.get(0);
     client.batch_execute("SET max_parallel_workers_per_gather = 0").await?;
     let end: String = client.query_one("SELECT max(ts)::text FROM status", &[]).await?.get(0);
-    let mut queries = Vec::new();
+    let (mut queries, mut query_memory) = (Vec::new(), Vec::new());
     for (name, query) in QUERIES {
         let query = format!("COPY ({}) TO '/dev/null' (FORMAT binary)", query.replace("{end}", &end));
         queries.push(
             query_cpu(&client, process, &query).await.with_context(|| format!("{}: {name}", system.name))?,
         );
+        query_memory.push(session_memory(cluster, &database, &query).await?);
     }
-    Ok(Figures { name: system.name, copy_cpu, copy_wall, all_cpu, bytes, queries })
+    Ok(Figures {
+        name: system.name,
+        copy_cpu,
+        copy_wall,
+        all_cpu,
+        bytes,
+        queries,
+        finish_memory,
+        query_memory,
+    })
+}
+
+/// The memory that one statement takes in a session of its own, in MB.
+async fn session_memory(cluster: &Cluster, database: &str, statement: &str) -> anyhow::Result<f64> {
+    let client = cluster.connect(database).await;
+    client.batch_execute(SMALL_WORK_MEM).await?;
+    let process: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
+    let (done, taken) = memory::of_work(u32::try_from(process)?, client.batch_execute(statement)).await?;
+    done?;
+    Ok(taken)
 }
 
 /// Loads everything, a COPY and a transaction a batch; CPU seconds of the connection's process, and wall seconds.
@@ -183,5 +216,10 @@ fn print_table(measured: &[Figures], rows: f64) {
             format!("{:.1} ({:.2})", f.queries[i], f.queries[i] / partitions.queries[i].max(1e-3))
         });
     }
-    println!("\nIn brackets: as a multiple of weekly partitions, in this run.");
+    line("sealing or compressing, MB of memory", &|f| format!("{:.0}", f.finish_memory));
+    for (i, (name, _)) in QUERIES.iter().enumerate() {
+        line(&format!("{name}, MB of memory"), &|f| format!("{:.0}", f.query_memory[i]));
+    }
+    println!("\nMemory is a session's own, above what it had, with work_mem at 4 MB.");
+    println!("In brackets: as a multiple of weekly partitions, in this run.");
 }
