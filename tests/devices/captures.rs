@@ -209,3 +209,17 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
         if path.is_dir() { walk(&path, files) } else { files.push(path) }
     }
 }
+
+#[test]
+fn the_schema_has_every_figure_of_a_status() {
+    let text = std::fs::read_to_string(checkout().join("docs/capture.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let told: BTreeSet<&str> = schema["$defs"]["status"]["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .filter(|name| !["component", "used_source"].contains(name))
+        .collect();
+    assert_eq!(told, headroom_core::unit::FIGURES.iter().map(|figure| figure.name).collect());
+}

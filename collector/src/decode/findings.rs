@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use headroom_core::{
     quantity::Bytes,
-    unit::{Absence, AbsenceReason, ComponentKey, Evidence, EvidenceKind, Specs, Status, StatusField},
+    unit::{
+        Absence, AbsenceReason, ComponentKey, Evidence, EvidenceKind, FIGURES, Figure, Number, Specs, Status,
+        StatusField,
+    },
 };
 
 /// The largest byte count that is believed: PostgreSQL keeps bytes as `bigint`.
@@ -89,18 +92,14 @@ impl Findings {
         self.bytes(field, value, source).map(|count| count.0)
     }
 
-    /// A temperature, kept between -80 °C and 200 °C.
+    /// A temperature, kept where it is believable.
     pub fn temperature(&mut self, celsius: i64, source: &str) {
-        match i16::try_from(celsius) {
-            Ok(celsius @ -80..=200) => {
-                self.status.temperature_celsius = Some(celsius);
-                self.source("temperature_celsius", source);
-            }
-            _ => self.absent(
-                "temperature_celsius",
-                AbsenceReason::Unbelievable,
-                format!("{source} says {celsius} °C"),
-            ),
+        const FIELD: &str = "temperature_celsius";
+        let figure = Figure::named(FIELD).filter(|figure| figure.can_be(Number::Whole(celsius.into())));
+        if figure.is_some_and(|figure| figure.set(&mut self.status, Number::Whole(celsius.into()))) {
+            self.source(FIELD, source);
+        } else {
+            self.absent(FIELD, AbsenceReason::Unbelievable, format!("{source} says {celsius} °C"));
         }
     }
 
@@ -111,7 +110,7 @@ impl Findings {
         self.identity.sort();
         self.identity.dedup();
         fill_specs(&mut self.specs, other.specs);
-        fill_status(&mut self.status, other.status);
+        fill_status(&mut self.status, &other.status);
         self.missing.extend(other.missing);
         for (field, source) in other.sources {
             self.sources.entry(field).or_insert(source);
@@ -198,33 +197,18 @@ fn fill_specs(ours: &mut Specs, theirs: Specs) {
     fill(&mut ours.rated_write_bytes, theirs.rated_write_bytes);
 }
 
-fn fill_status(ours: &mut Status, theirs: Status) {
+fn fill_status(ours: &mut Status, theirs: &Status) {
     // A used figure and its source go together.
     if ours.used_bytes.is_none() {
         ours.used_bytes = theirs.used_bytes;
         ours.used_source = theirs.used_source;
     }
-    fill(&mut ours.capacity_bytes, theirs.capacity_bytes);
-    fill(&mut ours.inodes_total, theirs.inodes_total);
-    fill(&mut ours.inodes_used, theirs.inodes_used);
-    fill(&mut ours.metadata_capacity_bytes, theirs.metadata_capacity_bytes);
-    fill(&mut ours.metadata_used_bytes, theirs.metadata_used_bytes);
-    fill(&mut ours.read_ops, theirs.read_ops);
-    fill(&mut ours.write_ops, theirs.write_ops);
-    fill(&mut ours.read_bytes, theirs.read_bytes);
-    fill(&mut ours.write_bytes, theirs.write_bytes);
-    fill(&mut ours.busy_milliseconds, theirs.busy_milliseconds);
-    fill(&mut ours.queue_milliseconds, theirs.queue_milliseconds);
-    fill(&mut ours.utilisation, theirs.utilisation);
-    fill(&mut ours.queue_depth, theirs.queue_depth);
-    fill(&mut ours.temperature_celsius, theirs.temperature_celsius);
-    fill(&mut ours.endurance_used_percent, theirs.endurance_used_percent);
-    fill(&mut ours.spare_percent, theirs.spare_percent);
-    fill(&mut ours.data_read_bytes, theirs.data_read_bytes);
-    fill(&mut ours.data_written_bytes, theirs.data_written_bytes);
-    fill(&mut ours.power_on_hours, theirs.power_on_hours);
-    fill(&mut ours.media_errors, theirs.media_errors);
-    fill(&mut ours.critical_warning, theirs.critical_warning);
+    for figure in FIGURES.iter().filter(|figure| figure.name != "used_bytes") {
+        if let (None, Some(told)) = (figure.of(ours), figure.of(theirs)) {
+            let fits = figure.set(ours, told);
+            debug_assert!(fits, "{} comes from a status", figure.name);
+        }
+    }
 }
 
 #[cfg(test)]

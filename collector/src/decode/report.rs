@@ -1,6 +1,6 @@
 //! The result for one capture, as docs/capture.schema.json describes it.
 
-use headroom_core::unit::{Absence, Component, ComponentKey, Status};
+use headroom_core::unit::{Absence, Component, ComponentKey, Figure, Status};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -151,19 +151,13 @@ fn sources(part: &super::Part, format: &'static str) -> Vec<Source> {
         .collect()
 }
 
-/// The unit of a figure, by its name.
+/// The unit of a figure of the status or the specifications, by its name.
 pub fn unit(field: &str) -> &'static str {
-    match field {
-        _ if field.ends_with("_bytes") => "byte",
-        _ if field.ends_with("_percent") => "percent",
-        _ if field.ends_with("_milliseconds") => "millisecond",
-        "temperature_celsius" => "degree Celsius",
-        "power_on_hours" => "hour",
-        "rotation_rpm" => "rotation per minute",
-        "utilisation" => "ratio",
-        "vendor" | "model" | "serial" | "firmware" | "interface" | "format" => "text",
-        "thin" => "truth",
-        "critical_warning" => "bits",
-        _ => "count",
+    match (Figure::named(field), field) {
+        (Some(figure), _) => figure.unit,
+        (None, "rotation_rpm") => "rotation per minute",
+        (None, "thin") => "truth",
+        (None, field) if field.ends_with("_bytes") => "byte",
+        (None, _) => "text",
     }
 }

@@ -31,7 +31,6 @@ pub mod scsi;
 mod scsi_command;
 mod scsi_unit;
 mod session;
-mod smart_fields;
 pub mod superblock;
 pub mod survey;
 pub mod tree;

@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use headroom_core::unit::{AbsenceReason, ComponentKind};
+use headroom_core::unit::{AbsenceReason, ComponentKind, Teller};
 
 use super::Found;
 use super::block_device::component_name;
 use super::guard::{Guard, NoAnswer};
 use super::nvme_pages::{self, Pages};
 use super::session::{Page, Refusals, Session, read};
-use super::smart_fields::SMART_FIELDS;
 use crate::decode::nvme_ana::{AnaGroup, AnaState};
 use crate::decode::{Findings, nvme_ana, nvme_endurance_group, nvme_identify, nvme_smart};
 use crate::transport::{Transport, attribute};
 
 const CLASS: &str = "/sys/class/nvme";
-const IDENTIFY_FIELDS: &[&str] = &["serial", "model", "firmware"];
+const IDENTIFY_FIELDS: [&str; 3] = ["serial", "model", "firmware"];
 
 /// The probe: it keeps a worker for each controller and what controllers have refused.
 #[derive(Debug, Default)]
@@ -100,12 +99,12 @@ impl Nvme {
         read(&mut findings, pages.controller, IDENTIFY_FIELDS, |bytes| {
             nvme_identify::controller(bytes).map(|page| page.findings())
         });
-        read(&mut findings, pages.smart, SMART_FIELDS, |bytes| {
+        read(&mut findings, pages.smart, smart_fields(), |bytes| {
             nvme_smart::decode(bytes).map(|page| page.findings())
         });
         // One group is the drive's wear told a second time; several are parts of a drive, each worn in its own way.
         for (group, page) in pages.endurance_groups {
-            read(&mut findings, page, &[], |bytes| {
+            read(&mut findings, page, [], |bytes| {
                 let mut page = nvme_endurance_group::decode(bytes)?.findings();
                 page.specs.capacity_bytes = None;
                 page.sources.remove("capacity_bytes");
@@ -114,7 +113,7 @@ impl Nvme {
             });
         }
         if let Some(page) = pages.paths {
-            read(&mut findings, page, &[], |bytes| {
+            read(&mut findings, page, [], |bytes| {
                 Ok(lost_paths(&controller.device, &nvme_ana::decode(bytes)?))
             });
         }
@@ -148,14 +147,19 @@ impl Nvme {
             has_moved |= before.is_some_and(|before| before != namespace.used_blocks);
             self.used_blocks.insert(place, (namespace.used_blocks, has_moved));
         }
-        read(&mut findings, page, &["used_bytes", "thin"], |bytes| {
+        read(&mut findings, page, ["used_bytes", "thin"], |bytes| {
             Ok(nvme_identify::namespace(bytes)?.map(|page| page.findings(has_moved)).unwrap_or_default())
         });
-        read(&mut findings, descriptors, &[], |bytes| {
+        read(&mut findings, descriptors, [], |bytes| {
             nvme_identify::descriptors(bytes).map(|page| page.findings())
         });
         findings
     }
+}
+
+/// What log page 02h tells.
+fn smart_fields() -> impl Iterator<Item = &'static str> {
+    Teller::DrivePages.names().chain(Teller::NvmePages.names())
 }
 
 /// Groups of namespaces that cannot be reached through this controller, for a person to see.
@@ -182,7 +186,7 @@ fn silent(controller: &Controller, reason: NoAnswer, answer: &mut Answer) -> Fin
         }
         NoAnswer::NoWorker => "no worker could be started to ask it",
     };
-    for field in IDENTIFY_FIELDS.iter().chain(SMART_FIELDS) {
+    for field in IDENTIFY_FIELDS.into_iter().chain(smart_fields()) {
         findings.absent(field, AbsenceReason::TimedOut, detail);
     }
     for (block, _) in &controller.namespaces {

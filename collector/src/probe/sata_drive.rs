@@ -1,9 +1,10 @@
 //! What is asked of a SATA drive behind SAT: IDENTIFY, device statistics and SMART data, each only where the drive says
 //! that it has it.
 
+use headroom_core::unit::Teller;
+
 use super::scsi_command::{ATA_BLOCK, CHECK_POWER_MODE, IDENTIFY, SMART_DATA, count_register, read_log};
 use super::session::{Session, read};
-use super::smart_fields::SMART_FIELDS;
 use crate::decode::{Findings, ata_identify, ata_smart, ata_statistics};
 
 /// General purpose log directory and device statistics.
@@ -26,15 +27,15 @@ pub(super) fn ask(session: &mut Session) -> Findings {
     let mut found = Findings::default();
     let page = session.scsi(&IDENTIFY, ATA_BLOCK);
     let identify = page.as_ref().ok().and_then(|bytes| ata_identify::decode(bytes).ok());
-    let unread: Vec<&'static str> =
-        ["serial", "model", "firmware"].iter().chain(SMART_FIELDS).copied().collect();
-    read(&mut found, page, &unread, |bytes| ata_identify::decode(bytes).map(|page| page.findings()));
+    let unread = ["serial", "model", "firmware"].into_iter().chain(Teller::DrivePages.names());
+    read(&mut found, page, unread, |bytes| ata_identify::decode(bytes).map(|page| page.findings()));
     let Some(identify) = identify else { return found };
     if identify.has_general_purpose_logging {
         statistics(session, identify.sector_bytes, &mut found);
     }
     if identify.has_smart {
-        read(&mut found, session.scsi(&SMART_DATA, ATA_BLOCK), SMART_FIELDS, |bytes| {
+        let page = session.scsi(&SMART_DATA, ATA_BLOCK);
+        read(&mut found, page, Teller::DrivePages.names(), |bytes| {
             ata_smart::decode(bytes).map(|attributes| ata_smart::findings(&attributes))
         });
     }
@@ -61,7 +62,7 @@ fn statistics(session: &mut Session, sector_bytes: u32, found: &mut Findings) {
         }
     }
     if !pages.is_empty() {
-        read(found, Ok(pages), &[], |bytes| {
+        read(found, Ok(pages), [], |bytes| {
             ata_statistics::decode(bytes).map(|statistics| statistics.findings(sector_bytes))
         });
     }

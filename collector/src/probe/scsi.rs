@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use headroom_core::{
     quantity::Bytes,
-    unit::{AbsenceReason, ComponentKind},
+    unit::{AbsenceReason, ComponentKind, Teller},
 };
 
 use super::Found;
 use super::guard::{Guard, NoAnswer};
 use super::scsi_unit::Unit;
 use super::session::{Refusals, Refused, Session};
-use super::smart_fields::SMART_FIELDS;
 use super::{sata_drive, scsi_unit};
 use crate::decode::Findings;
 use crate::transport::{Transport, attribute};
@@ -177,7 +176,7 @@ fn take(component: &mut Found, unit: Unit) {
 }
 
 fn absent(findings: &mut Findings, reason: AbsenceReason, detail: &str) {
-    for field in SMART_FIELDS {
+    for field in Teller::DrivePages.names() {
         findings.absent(field, reason, detail);
     }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use headroom_core::unit::AbsenceReason;
+use headroom_core::unit::{AbsenceReason, Teller};
 
 use super::scsi_command::{
     INQUIRY, INQUIRY_LENGTH, LONG, READ_CAPACITY, READ_CAPACITY_LENGTH, REQUEST_SENSE, SHORT, log_sense,
     vital_product_data,
 };
 use super::session::{Session, read};
-use super::smart_fields::SMART_FIELDS;
 use crate::decode::scsi_provisioning::SetSize;
 use crate::decode::{
     Findings, scsi_inquiry, scsi_log_pages, scsi_log_sense, scsi_provisioning, scsi_read_capacity, scsi_vpd,
@@ -54,12 +53,12 @@ pub(super) fn sleeps(session: &mut Session) -> bool {
 pub(super) fn ask(session: &mut Session) -> Unit {
     let mut unit = Unit::default();
     let found = &mut unit.findings;
-    read(found, session.scsi(&INQUIRY, INQUIRY_LENGTH), &["vendor", "model", "firmware"], |bytes| {
+    read(found, session.scsi(&INQUIRY, INQUIRY_LENGTH), ["vendor", "model", "firmware"], |bytes| {
         scsi_inquiry::decode(bytes).map(|page| page.findings())
     });
     let exponent = vital_product_data_pages(session, found);
     let mut block_bytes = None;
-    read(found, session.scsi(&READ_CAPACITY, READ_CAPACITY_LENGTH), &[], |bytes| {
+    read(found, session.scsi(&READ_CAPACITY, READ_CAPACITY_LENGTH), [], |bytes| {
         let page = scsi_read_capacity::decode(bytes)?;
         block_bytes = Some(page.block_bytes);
         Ok(page.findings())
@@ -70,7 +69,7 @@ pub(super) fn ask(session: &mut Session) -> Unit {
     let logs = log_pages(session, found);
     if logs.contains(&(0x0c, 0)) {
         let mut limit = None;
-        read(found, session.scsi(&log_sense(0x0c, 0), LONG), &["used_bytes"], |bytes| {
+        read(found, session.scsi(&log_sense(0x0c, 0), LONG), ["used_bytes"], |bytes| {
             let page = scsi_provisioning::decode(bytes)?;
             let findings = page.findings(size);
             let free = size.and_then(|size| page.shared_pool(size)).and_then(|pool| pool.available_bytes);
@@ -81,9 +80,12 @@ pub(super) fn ask(session: &mut Session) -> Unit {
     }
     let found = &mut unit.findings;
     for (page, subpage) in LOG_PAGES.into_iter().filter(|page| logs.contains(page)) {
-        read(found, session.scsi(&log_sense(page, subpage), LONG), fields_of(page), |bytes| {
-            scsi_log_pages::decode(bytes).map(|log| log.findings(block_bytes))
-        });
+        read(
+            found,
+            session.scsi(&log_sense(page, subpage), LONG),
+            fields_of(page).iter().copied(),
+            |bytes| scsi_log_pages::decode(bytes).map(|log| log.findings(block_bytes)),
+        );
     }
     unit
 }
@@ -111,7 +113,7 @@ fn vital_product_data_pages(session: &mut Session, found: &mut Findings) -> Opti
         let length = if code == 0x83 { LONG } else { SHORT };
         let command = vital_product_data(code, length);
         match code {
-            0x80 => read(found, session.scsi(&command, length), &["serial"], |bytes| {
+            0x80 => read(found, session.scsi(&command, length), ["serial"], |bytes| {
                 let mut findings = Findings::default();
                 findings.specs.serial = scsi_vpd::serial_number(bytes)?;
                 if findings.specs.serial.is_some() {
@@ -119,13 +121,13 @@ fn vital_product_data_pages(session: &mut Session, found: &mut Findings) -> Opti
                 }
                 Ok(findings)
             }),
-            0x83 => read(found, session.scsi(&command, length), &[], |bytes| {
+            0x83 => read(found, session.scsi(&command, length), [], |bytes| {
                 scsi_vpd::device_identification(bytes).map(|page| page.findings())
             }),
-            0xb1 => read(found, session.scsi(&command, length), &["rotation_rpm"], |bytes| {
+            0xb1 => read(found, session.scsi(&command, length), ["rotation_rpm"], |bytes| {
                 scsi_vpd::characteristics(bytes).map(|page| page.findings())
             }),
-            0xb2 => read(found, session.scsi(&command, length), &["thin"], |bytes| {
+            0xb2 => read(found, session.scsi(&command, length), ["thin"], |bytes| {
                 let page = scsi_vpd::provisioning(bytes)?;
                 exponent = page.threshold_exponent;
                 Ok(page.findings())
@@ -158,7 +160,7 @@ fn log_pages(session: &mut Session, found: &mut Findings) -> BTreeSet<(u8, u8)> 
 }
 
 fn states(found: &mut Findings, reason: AbsenceReason, detail: &str) {
-    for field in SMART_FIELDS {
+    for field in Teller::DrivePages.names() {
         found.absent(field, reason, detail);
     }
 }

@@ -92,7 +92,7 @@ impl Session {
 pub(super) fn read(
     findings: &mut Findings,
     page: Page,
-    fields: &[&'static str],
+    fields: impl IntoIterator<Item = &'static str>,
     decode: impl FnOnce(&[u8]) -> Result<Findings, DecodeError>,
 ) {
     let (reason, detail) = match page.map(|bytes| decode(&bytes)) {

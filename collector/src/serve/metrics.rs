@@ -9,27 +9,13 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use headroom_core::unit::{Component, ComponentKey};
+use headroom_core::unit::{Component, ComponentKey, FIGURES, FigureKind, Status};
 use jiff::Timestamp;
 
 use super::problem::Problem;
 use crate::credentials::Credentials;
 use crate::node::Node;
 use crate::node::answer::Snapshot;
-
-/// Fields of a status that only rise, until a boot or a reset.
-const COUNTERS: [&str; 10] = [
-    "read_ops",
-    "write_ops",
-    "read_bytes",
-    "write_bytes",
-    "busy_milliseconds",
-    "queue_milliseconds",
-    "data_read_bytes",
-    "data_written_bytes",
-    "power_on_hours",
-    "media_errors",
-];
 
 /// The page's router.
 pub fn router(node: Arc<Node>) -> Router {
@@ -110,32 +96,29 @@ fn of_round(page: &mut Page, snapshot: &Snapshot) {
         seconds(snapshot.at),
     );
     let components: Vec<&Component> = snapshot.units.iter().flat_map(|unit| &unit.components).collect();
-    let statuses: Vec<(String, serde_json::Map<String, serde_json::Value>)> = snapshot
+    let statuses: Vec<(String, &Status)> = snapshot
         .status
         .iter()
-        .filter_map(|sample| match serde_json::to_value(&sample.status) {
-            Ok(serde_json::Value::Object(fields)) => Some((labels(&sample.component, &components), fields)),
-            _ => None,
-        })
+        .map(|sample| (labels(&sample.component, &components), &sample.status))
         .collect();
-    let mut names: Vec<&String> = statuses.iter().flat_map(|(_, fields)| fields.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let figures: Vec<(&String, f64)> = statuses
+    for figure in &FIGURES {
+        let told: Vec<(&str, f64)> = statuses
             .iter()
-            .filter_map(|(labels, fields)| Some((labels, fields.get(name)?.as_f64()?)))
+            .filter_map(|(labels, status)| Some((labels.as_str(), figure.of(status)?.to_f64())))
             .collect();
-        if figures.is_empty() {
+        if told.is_empty() {
             continue;
         }
-        let counter = COUNTERS.contains(&name.as_str());
-        let (metric, kind) = match counter {
-            true => (format!("headroom_{name}_total"), "counter"),
-            false => (format!("headroom_{name}"), "gauge"),
+        let name = figure.name;
+        let (metric, kind) = match figure.kind {
+            FigureKind::Level => (format!("headroom_{name}"), "gauge"),
+            FigureKind::BootCounter | FigureKind::LifeCounter => {
+                (format!("headroom_{name}_total"), "counter")
+            }
         };
-        page.family(&metric, kind, &format!("The status field {name}; absent where it is not reported"));
-        for (labels, value) in figures {
+        let help = format!("The figure {name} ({}); absent where it is not reported", figure.unit);
+        page.family(&metric, kind, &help);
+        for (labels, value) in told {
             page.value(&format!("{metric}{{{labels}}}"), value);
         }
     }

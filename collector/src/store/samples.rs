@@ -50,17 +50,12 @@ impl Store {
                         .map_err(sqlite)?;
                 let boot = named(&transaction, "boots", "boot", Value::Blob(row.boot.as_bytes().to_vec()))
                     .map_err(sqlite)?;
-                let status = columns::values(&row.status).map_err(|error| StoreError::Damaged {
-                    path: path.clone(),
-                    what: format!("the status of {}", row.component.0),
-                    detail: error.to_string(),
-                })?;
                 let mut bound = vec![
                     Value::Integer(component),
                     Value::Integer(boot),
                     Value::Integer(row.at.as_millisecond()),
                 ];
-                bound.extend(status);
+                bound.extend(columns::values(&row.status));
                 let sequence = insert.insert(params_from_iter(bound)).map_err(sqlite)?.cast_unsigned();
                 range = Some(SequenceRange { first: range.map_or(sequence, |r| r.first), last: sequence });
             }

@@ -1,6 +1,7 @@
 //! What a sold unit is, whose it is and how it does.
 
 mod component;
+mod figure;
 mod identity;
 mod reading;
 mod remark;
@@ -10,6 +11,7 @@ mod status;
 mod user;
 
 pub use component::{Component, ComponentKey, ComponentKind, UnitKind, UnitReport};
+pub use figure::{FIGURES, Figure, FigureKind, Number, Teller};
 pub use identity::{Evidence, EvidenceKind};
 pub use reading::{LOAD_LIMIT, Reading};
 pub use remark::Remark;

@@ -26,7 +26,26 @@ pub enum CapacitySource {
     NvmeNuse,
 }
 
-/// What a component reports at one moment. `None` is "not reported", never zero.
+impl CapacitySource {
+    /// Every source, by rank.
+    pub const ALL: [Self; 6] =
+        [Self::FileSystem, Self::Lvm, Self::Zfs, Self::ArrayPool, Self::ScsiLogPage0c, Self::NvmeNuse];
+
+    /// The name in JSON and SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FileSystem => "file_system",
+            Self::Lvm => "lvm",
+            Self::Zfs => "zfs",
+            Self::ArrayPool => "array_pool",
+            Self::ScsiLogPage0c => "scsi_log_page0c",
+            Self::NvmeNuse => "nvme_nuse",
+        }
+    }
+}
+
+/// What a component reports at one moment. `None` is "not reported", never zero. [`super::FIGURES`] lists its figures
+/// with their units.
 ///
 /// Counters (`read_*`, `write_*`, `busy_milliseconds`, `queue_milliseconds`) count from an arbitrary start and are
 /// only comparable inside one boot; `data_*_bytes` are life-time counters kept by the device.
@@ -157,4 +176,16 @@ pub struct Absence {
     /// What was seen, and what would change it, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CapacitySource;
+
+    #[test]
+    fn sources_are_called_as_in_json() {
+        for source in CapacitySource::ALL {
+            assert_eq!(serde_json::to_value(source).expect("JSON"), source.as_str());
+        }
+    }
 }

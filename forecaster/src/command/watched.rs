@@ -9,13 +9,14 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use headroom_core::exchange::HUB_DNS_NAME;
 use headroom_core::exchange::enrol::Request;
+use headroom_core::unit::{FIGURES, Figure};
 use rcgen::{CertificateParams, KeyPair};
 use uuid::Uuid;
 
 use super::{Context, node, print_json};
 use crate::database::watched::{self, MappingRow};
 use crate::failure::Failure;
-use crate::intake::watched::rules::{FIGURES, Part};
+use crate::intake::watched::rules::Part;
 
 /// Subcommands of `headroom watched`.
 #[derive(Debug, Subcommand)]
@@ -141,8 +142,9 @@ async fn unmatched(context: &Context, sender: Option<Uuid>, as_json: bool) -> an
 async fn map(context: &Context, arguments: MapArguments) -> anyhow::Result<()> {
     let MapArguments { metric, field, kind, label, factor } = arguments;
     let is_part = Part::ALL.into_iter().any(|part| part.name() == field);
-    if !(FIGURES.contains(&field.as_str()) || is_part || field == "made_capacity") {
-        return Err(Failure::Usage(format!("--field {field}: use one of {}", FIGURES.join(", "))).into());
+    if !(Figure::named(&field).is_some() || is_part || field == "made_capacity") {
+        let names: Vec<&str> = FIGURES.iter().map(|figure| figure.name).collect();
+        return Err(Failure::Usage(format!("--field {field}: use one of {}", names.join(", "))).into());
     }
     if !(factor.is_finite() && factor > 0.0) {
         return Err(Failure::Usage(format!("--factor {factor}: a number above 0 is expected")).into());

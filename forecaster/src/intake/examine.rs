@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use headroom_core::exchange::{Answer, Batch, PROTOCOL_VERSION, SequenceRange};
-use headroom_core::unit::{ComponentKey, Sample, Status, UnitReport};
+use headroom_core::unit::{ComponentKey, FIGURES, Sample, Status, UnitReport};
 use jiff::{SignedDuration, Timestamp};
 
 use super::problem::IntakeProblem;
@@ -282,49 +282,11 @@ fn refusal(sample: &Sample, latest: Timestamp) -> Option<(&'static str, String)>
 }
 
 fn impossible(status: &Status) -> Option<String> {
-    let counts = [
-        ("capacity_bytes", status.capacity_bytes.map(|b| b.0)),
-        ("used_bytes", status.used_bytes.map(|b| b.0)),
-        ("inodes_total", status.inodes_total),
-        ("inodes_used", status.inodes_used),
-        ("metadata_capacity_bytes", status.metadata_capacity_bytes.map(|b| b.0)),
-        ("metadata_used_bytes", status.metadata_used_bytes.map(|b| b.0)),
-        ("read_ops", status.read_ops),
-        ("write_ops", status.write_ops),
-        ("read_bytes", status.read_bytes.map(|b| b.0)),
-        ("write_bytes", status.write_bytes.map(|b| b.0)),
-        ("busy_milliseconds", status.busy_milliseconds),
-        ("queue_milliseconds", status.queue_milliseconds),
-        ("data_read_bytes", status.data_read_bytes),
-        ("data_written_bytes", status.data_written_bytes),
-        ("power_on_hours", status.power_on_hours),
-        ("media_errors", status.media_errors),
-    ];
-    for (name, value) in counts {
-        if let Some(value) = value.filter(|value| i64::try_from(*value).is_err()) {
-            return Some(format!("{name} is {value}, more than can be."));
-        }
-    }
-    let ratio = |name: &str, value: Option<f64>, most: f64| {
-        value
-            .filter(|value| !value.is_finite() || *value < 0.0 || *value > most)
-            .map(|value| format!("{name} is {value}, which lies outside 0 to {most}."))
-    };
-    if let Some(sentence) = ratio("utilisation", status.utilisation, 1.0)
-        .or_else(|| ratio("queue_depth", status.queue_depth, 1e9))
-    {
-        return Some(sentence);
-    }
-    if let Some(percent) = status.spare_percent.filter(|percent| *percent > 100) {
-        return Some(format!("spare_percent is {percent}, more than 100."));
-    }
-    if let Some(percent) = status.endurance_used_percent.filter(|percent| *percent > 255) {
-        return Some(format!("endurance_used_percent is {percent}, more than 255."));
-    }
-    if let Some(celsius) = status.temperature_celsius.filter(|celsius| !(-100..=300).contains(celsius)) {
-        return Some(format!("temperature_celsius is {celsius}, which lies outside -100 to 300."));
-    }
-    None
+    FIGURES.iter().find_map(|figure| {
+        let value = figure.of(status).filter(|value| !figure.can_be(*value))?;
+        let (name, least, most) = (figure.name, figure.least, figure.most);
+        Some(format!("{name} is {value}, which lies outside {least} to {most}."))
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`remote_write`] | Prometheus remote write 1.0 |
 //! | [`otlp`] | OTLP/HTTP metrics |
+//! | [`wire`] | the messages of both |
 //! | [`series`] | what both come to |
 //! | [`rules`] | what a name means |
 //! | [`merge`] | series into units, components and samples |
@@ -19,6 +20,7 @@ mod otlp;
 mod remote_write;
 pub(crate) mod rules;
 mod series;
+mod wire;
 
 use std::collections::BTreeMap;
 

@@ -1,61 +1,23 @@
 //! Prometheus remote write 1.0: a snappy block that holds a protocol buffer, `prometheus.WriteRequest`. Of it only series
 //! with their labels and float samples are looked at; metadata, exemplars and histograms tell nothing of storage.
 
-use prost::Message;
-
-use super::series::{SERIES_MAX, Series};
+use super::series::Series;
+use super::wire::{Label, TimeSeries, WriteRequest, bounded, decode};
 use crate::intake::problem::IntakeProblem;
 
-/// `prometheus.WriteRequest`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct WriteRequest {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) timeseries: Vec<TimeSeries>,
-}
-
-/// `prometheus.TimeSeries`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct TimeSeries {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) labels: Vec<Label>,
-    #[prost(message, repeated, tag = "2")]
-    pub(super) samples: Vec<Sample>,
-}
-
-/// `prometheus.Label`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Label {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
-    #[prost(string, tag = "2")]
-    pub(super) value: String,
-}
-
-/// `prometheus.Sample`.
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct Sample {
-    #[prost(double, tag = "1")]
-    pub(super) value: f64,
-    /// Milliseconds since 1970.
-    #[prost(int64, tag = "2")]
-    pub(super) timestamp: i64,
-}
+const NAME: &str = "remote write 1.0";
 
 /// Reads a request of at most so many bytes after decompression.
 pub(super) fn read(body: &[u8], most: usize) -> Result<Vec<Series>, IntakeProblem> {
-    let bad = |error: &dyn std::fmt::Display| {
-        IntakeProblem::invalid("body", format!("is no remote write 1.0: {error}"))
-    };
+    let bad = |error: snap::Error| IntakeProblem::invalid("body", format!("is no {NAME}: {error}"));
     // The length stands in front: nothing is allocated on the word of who sends it.
-    let length = snap::raw::decompress_len(body).map_err(|error| bad(&error))?;
+    let length = snap::raw::decompress_len(body).map_err(bad)?;
     if length > most {
         return Err(IntakeProblem::TooLarge(most));
     }
-    let plain = snap::raw::Decoder::new().decompress_vec(body).map_err(|error| bad(&error))?;
-    let request = WriteRequest::decode(plain.as_slice()).map_err(|error| bad(&error))?;
-    if request.timeseries.len() > SERIES_MAX {
-        return Err(IntakeProblem::invalid("timeseries", format!("are more than {SERIES_MAX}")));
-    }
+    let plain = snap::raw::Decoder::new().decompress_vec(body).map_err(bad)?;
+    let request: WriteRequest = decode(&plain, NAME)?;
+    bounded(request.timeseries.len(), "timeseries")?;
     Ok(request.timeseries.into_iter().map(series).collect())
 }
 
@@ -79,7 +41,8 @@ mod tests {
     use proptest::prelude::*;
     use prost::Message as _;
 
-    use super::{Label, Sample, TimeSeries, WriteRequest, read};
+    use super::super::wire::{Label, PrometheusSample, TimeSeries, WriteRequest};
+    use super::read;
     use crate::intake::problem::IntakeProblem;
 
     const MOST: usize = 1 << 20;
@@ -96,9 +59,9 @@ mod tests {
             timeseries: vec![TimeSeries {
                 labels: vec![label("__name__", "up"), label("instance", "a:1")],
                 samples: vec![
-                    Sample { value: 1.5, timestamp: 1_700_000_000_000 },
-                    Sample { value: stale, timestamp: 1_700_000_015_000 },
-                    Sample { value: 1.0, timestamp: i64::MAX },
+                    PrometheusSample { value: 1.5, timestamp: 1_700_000_000_000 },
+                    PrometheusSample { value: stale, timestamp: 1_700_000_015_000 },
+                    PrometheusSample { value: 1.0, timestamp: i64::MAX },
                 ],
             }],
         };
@@ -131,7 +94,7 @@ mod tests {
         #[test]
         fn a_request_with_one_byte_changed_is_read_or_refused(place in any::<prop::sample::Index>(), bit in 0_u32..8) {
             let label = Label { name: "__name__".to_owned(), value: "node_filesystem_size_bytes".to_owned() };
-            let series = TimeSeries { labels: vec![label], samples: vec![Sample { value: 1.0, timestamp: 5 }] };
+            let series = TimeSeries { labels: vec![label], samples: vec![PrometheusSample { value: 1.0, timestamp: 5 }] };
             let mut bytes = packed(&WriteRequest { timeseries: vec![series; 3] });
             let place = place.index(bytes.len());
             bytes[place] ^= 1 << bit;
