@@ -1,12 +1,18 @@
 //! What disks and power do to a node's own store, with the real node: it keeps measuring, says so, and heals.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use headroom_core::unit::Sample;
+use headroom_node::config::{Settings, merge};
+use headroom_node::measure::clock::Clock;
+use headroom_node::measure::round::{Measurer, Source};
+use headroom_node::node::Node;
+use headroom_node::probe::survey::of_machine;
 use headroom_tests::NodeProcess;
 use headroom_tests::node_process::until;
 
@@ -187,4 +193,53 @@ async fn a_read_only_folder_is_survived() {
     until("it heals", || disk.healed() == 1).await.expect("healed");
     tokio::time::sleep(Duration::from_secs(2)).await;
     disk.has_no_hole(begun);
+}
+
+/// A clock that somebody sets: wall seconds, and milliseconds since boot.
+#[derive(Clone)]
+struct SetClock(Arc<Mutex<(i64, u64)>>);
+
+impl Clock for SetClock {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(self.0.lock().expect("whole").0).expect("in range")
+    }
+
+    fn steady_milliseconds(&self) -> u64 {
+        self.0.lock().expect("whole").1
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_is_told_and_poisons_no_figure() {
+    let process = NodeProcess::new("").expect("a folder");
+    let file = process.folder().join("node.toml");
+    let merged = merge(Some(&file), &BTreeMap::new(), &BTreeMap::new()).expect("settings");
+    let settings = Settings::of(&merged).expect("settings");
+    let (prober, transport) = of_machine(&settings, uuid::Uuid::nil());
+    let (asks, _questions) = mpsc::channel();
+    let node = Node::new(settings, uuid::Uuid::nil(), asks);
+    let clock = SetClock(Arc::new(Mutex::new((0, 0))));
+    let source = Source::Inside(Box::new(prober));
+    let mut measurer = Measurer::new(source, Arc::new(clock.clone()), transport);
+    // A day ahead, back again, and to before its boot, a minute passing each time.
+    for (minute, ahead) in (0_u64..).zip([0, 0, 86_400, 0, -1_700_000_000]) {
+        let wall = 1_790_000_000 + ahead + i64::try_from(minute).expect("small") * 60;
+        *clock.0.lock().expect("whole") = (wall, minute * 60_000);
+        node.take(measurer.round().expect("measured"));
+    }
+    let told = node.latest().expect("a round").remarks.clone();
+    let told: Vec<(i64, &str)> =
+        told.iter().filter_map(|remark| Some((remark.at?.as_second(), remark.text.as_str()))).collect();
+    let sentence = |seconds: i64| format!("the clock of this machine jumped by {seconds} s");
+    let wanted = [86_400, -86_400, -1_700_000_000].map(sentence);
+    assert_eq!(told.iter().map(|(_, text)| *text).collect::<Vec<_>>(), wanted, "{told:?}");
+    assert_eq!(told[0].0, 1_790_000_000 + 86_400 + 120, "by the clock of that moment");
+    let stored = exported(&process);
+    let rounds: BTreeSet<_> = stored.iter().map(|sample| sample.at).collect();
+    assert_eq!(rounds.len(), 5, "every round is kept");
+    for sample in &stored {
+        // Differences are over the time since boot, which nobody can set.
+        let believable = sample.status.utilisation.is_none_or(|share| (0.0..=1.0).contains(&share));
+        assert!(believable, "{sample:?}");
+    }
 }

@@ -75,13 +75,14 @@ fn check(path: &std::path::Path, as_json: bool) -> anyhow::Result<ExitCode> {
     }
     let store = Store::open_reader(path)?;
     let (count, highest, waiting) = (store.count()?, store.highest()?, store.waiting()?);
+    let damaged = store.damaged_samples()?;
     let (bytes, acknowledged, journal) =
         (store.bytes_used()?, store.acknowledged()?, store.journal(ENTRIES)?);
     if as_json {
         print_json(&json!({
             "file": path, "store": store.id(), "samples": count, "highest_sequence": highest,
             "waiting": waiting, "bytes": bytes, "acknowledged": acknowledged,
-            "thinned": highest - count.min(highest), "journal": journal,
+            "damaged_samples": damaged, "thinned": highest.saturating_sub(count + damaged), "journal": journal,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -91,6 +92,9 @@ fn check(path: &std::path::Path, as_json: bool) -> anyhow::Result<ExitCode> {
         out,
         "{count} samples of {highest} that were measured; {waiting} wait for the hub; {bytes} bytes"
     )?;
+    if damaged > 0 {
+        writeln!(out, "{damaged} samples could not be read and were set aside")?;
+    }
     for entry in journal {
         writeln!(out, "  {}  {}", entry.at.strftime("%Y-%m-%d %H:%M:%SZ"), entry.detail)?;
     }
@@ -121,14 +125,18 @@ fn export_damaged(file: &std::path::Path) -> anyhow::Result<ExitCode> {
     if !file.exists() {
         return Err(Failure::NotFound(format!("{} is not there", file.display())).into());
     }
-    let samples = export_readable(file);
+    let (samples, unreadable) = export_readable(file);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for sample in &samples {
         serde_json::to_writer(&mut out, sample)?;
         writeln!(out)?;
     }
     out.flush()?;
-    eprintln!("headroom-node: {} samples of {} can be read", samples.len(), file.display());
+    eprintln!(
+        "headroom-node: {} samples of {} can be read, {unreadable} between them cannot",
+        samples.len(),
+        file.display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -120,7 +120,7 @@ fn changed(settings: &Settings, detail: &str, decide: impl FnOnce(&mut Owner)) -
     // Before the first round there is no store, and no journal to write into.
     if settings.store_path().exists() {
         let noted = Store::open_reader(&settings.store_path())
-            .and_then(|mut store| store.note(jiff::Timestamp::now(), EntryKind::Owner, detail));
+            .and_then(|store| store.note(jiff::Timestamp::now(), EntryKind::Owner, detail));
         if let Err(error) = noted {
             eprintln!("headroom-node: it holds, but the journal could not be written: {error}");
         }

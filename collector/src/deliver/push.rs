@@ -122,8 +122,9 @@ impl Sender {
                 return Ok(news.then(|| Push { answer, batch: empty() }));
             }
             let mut keeper = node.keeper();
-            let Some(kept) = keeper.store() else { return Ok(None) };
-            let batch = kept.unacknowledged(node.id(), Order::NewestUnacknowledged, most)?;
+            let newest = Order::NewestUnacknowledged;
+            let batch = keeper.with_store(|store| store.unacknowledged(node.id(), newest, most));
+            let Some(batch) = batch.transpose()? else { return Ok(None) };
             // The store may have been made afresh since the answer was put together.
             Ok((batch.store == store && batch.range.is_some()).then_some(Push { answer, batch }))
         });
@@ -153,9 +154,8 @@ impl Sender {
             "the hub acknowledged something that was not sent"
         );
         let node = Arc::clone(&self.node);
-        tokio::task::spawn_blocking(move || match node.keeper().store() {
-            Some(store) => store.acknowledge(acknowledgement),
-            None => Ok(()),
+        tokio::task::spawn_blocking(move || {
+            node.keeper().with_store(|store| store.acknowledge(acknowledgement)).unwrap_or(Ok(()))
         })
         .await??;
         Ok((Turn::More, client))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use headroom_core::exchange::SequenceRange;
-use headroom_core::unit::UnitReport;
+use headroom_core::unit::{Remark, UnitReport};
 use jiff::Timestamp;
 
 use super::round::Round;
@@ -65,6 +65,22 @@ impl Keeper {
         self.store.as_mut()
     }
 
+    /// Works with the store, where it is open. One that turns out to be broken is not trusted further: the next round
+    /// opens it again, looks at all of it, and sets it aside if need be.
+    pub fn with_store<T>(
+        &mut self,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
+        let done = work(self.store.as_mut()?);
+        if let Err(error) = &done
+            && error.is_damage()
+        {
+            tracing::error!(%error, "the store cannot be read: the next round opens it again");
+            self.store = None;
+        }
+        Some(done)
+    }
+
     /// The open store's id.
     pub fn store_id(&self) -> Option<uuid::Uuid> {
         self.store.as_ref().map(Store::id)
@@ -78,6 +94,17 @@ impl Keeper {
             None
         })
         .unwrap_or_default()
+    }
+
+    /// What happened lately to the clock and the store.
+    pub fn happenings(&self) -> Vec<Remark> {
+        let happenings = self.store.as_ref().map(Store::happenings).transpose();
+        happenings
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, "what happened cannot be told");
+                None
+            })
+            .unwrap_or_default()
     }
 
     /// What is to be known about the store, one sentence each.
@@ -195,10 +222,11 @@ impl Keeper {
             self.store = Some(opened.store);
             if let Some(aside) = opened.quarantined {
                 let detail = format!(
-                    "a damaged store was set aside as {} ({}); {} samples were saved",
+                    "a damaged store was set aside as {} ({}); {} samples were saved, {} between them could not be read",
                     aside.file.display(),
                     aside.reason,
-                    aside.saved
+                    aside.saved,
+                    aside.unreadable
                 );
                 tracing::error!("{detail}");
                 self.note(Timestamp::now(), EntryKind::Store, &detail);

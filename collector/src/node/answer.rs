@@ -51,7 +51,8 @@ impl Snapshot {
     /// # Errors
     /// The store cannot be read.
     pub fn of_store(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
-        let Inventory { units, absences, remarks } = store.inventory()?;
+        let Inventory { units, absences, mut remarks } = store.inventory()?;
+        remarks.extend(store.happenings()?);
         let keys: Vec<ComponentKey> =
             units.iter().flat_map(|unit| &unit.components).map(|component| component.key.clone()).collect();
         Ok(Self {
@@ -216,6 +217,7 @@ mod tests {
             }],
             remarks: vec![Remark {
                 component: Some(key.clone()),
+                at: None,
                 text: "/srv/payroll/old and its drive disagree".to_owned(),
             }],
             notices: vec!["/srv/payroll is slow".to_owned()],

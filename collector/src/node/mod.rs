@@ -71,12 +71,13 @@ impl Node {
         let mut keeper = self.keeper();
         let mut samples: Vec<Sample> = round.samples();
         let (at, units) = (round.at, round.units.clone());
-        let (absences, remarks) = (round.absences.clone(), round.remarks.clone());
+        let (absences, mut remarks) = (round.absences.clone(), round.remarks.clone());
         if let Some(range) = keeper.keep(round) {
             for (sample, sequence) in samples.iter_mut().zip(range.first..=range.last) {
                 sample.sequence = sequence;
             }
         }
+        remarks.extend(keeper.happenings());
         let snapshot = Snapshot {
             at,
             store: keeper.store_id(),

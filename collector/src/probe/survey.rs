@@ -126,7 +126,7 @@ impl Prober {
             found.push(file_system);
         }
         let mut survey = Survey::default();
-        survey.remarks.extend(remarks.into_iter().map(|text| Remark { component: None, text }));
+        survey.remarks.extend(remarks.into_iter().map(|text| Remark { component: None, at: None, text }));
         found.iter_mut().for_each(absent::state);
         let keys = tree::keys(&found, &self.host);
         survey.units = tree::units(&found, &keys, &self.host);
@@ -169,7 +169,7 @@ impl Survey {
                 status: component.findings.status.clone(),
             });
             let remarks = component.findings.disagreements.iter().cloned();
-            self.remarks.extend(remarks.map(|text| Remark { component: Some(key.clone()), text }));
+            self.remarks.extend(remarks.map(|text| Remark { component: Some(key.clone()), at: None, text }));
         }
     }
 }

@@ -128,8 +128,7 @@ async fn with_store<T: Send + 'static>(
         shared.node.may_tell()?;
         let mut keeper = shared.node.keeper();
         let trouble = keeper.trouble().unwrap_or("it is not open yet").to_owned();
-        let store = keeper.store().ok_or(Problem::NoStore(trouble))?;
-        Ok(work(store)?)
+        Ok(keeper.with_store(work).ok_or(Problem::NoStore(trouble))??)
     })
     .await?
 }

@@ -1,5 +1,6 @@
 //! What happened that somebody may ask about: consent, refusals, clocks that jumped, files set aside, samples thinned.
 
+use headroom_core::unit::Remark;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +8,8 @@ use super::{Store, StoreError};
 
 /// Entries that are kept.
 const KEPT: i64 = 10_000;
+/// Newest entries that are told to others.
+const TOLD: i64 = 50;
 
 /// What kind of thing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// The disk is full or read-only, or the file is damaged.
-    pub fn note(&mut self, at: Timestamp, kind: EntryKind, detail: &str) -> Result<(), StoreError> {
+    pub fn note(&self, at: Timestamp, kind: EntryKind, detail: &str) -> Result<(), StoreError> {
         let kind = serde_json::to_string(&kind).map_err(|error| self.damaged("the journal", error))?;
         let write = || {
             self.connection.execute(
@@ -52,6 +55,29 @@ impl Store {
         };
         let written = write();
         written.map(|_| ()).map_err(|source| self.sqlite(source))
+    }
+
+    /// What happened lately to the clock and the store, oldest first: what a reader of the samples should know.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn happenings(&self) -> Result<Vec<Remark>, StoreError> {
+        let read = || {
+            self.connection
+                .prepare_cached(
+                    "SELECT at, detail FROM (SELECT id, at, detail FROM journal WHERE kind IN ('clock', 'store')
+                     ORDER BY id DESC LIMIT ?1) ORDER BY id",
+                )?
+                .query_map([TOLD], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let rows = read().map_err(|source| self.sqlite(source))?;
+        rows.into_iter()
+            .map(|(at, text)| {
+                let at = Timestamp::from_millisecond(at).map_err(|e| self.damaged("the journal", e))?;
+                Ok(Remark { component: None, at: Some(at), text })
+            })
+            .collect()
     }
 
     /// The newest entries, newest first.

@@ -6,6 +6,7 @@
 //! | [`open`] | opening whatever happened: fresh, old, damaged, locked |
 //! | [`columns`] | the columns of a status, by the names of core's fields |
 //! | [`samples`] | writing and reading samples |
+//! | [`records`] | a sample that cannot be read, set aside alone |
 //! | [`acknowledged`] | which sequence numbers the hub has committed |
 //! | [`inventory`] | units, absences and remarks as last seen |
 //! | [`journal`] | who granted what, which clocks jumped, who was refused |
@@ -18,6 +19,7 @@ mod inventory;
 mod journal;
 mod open;
 mod quarantine;
+mod records;
 mod samples;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use uuid::Uuid;
 
-use super::{Quarantined, Store, StoreError, columns, quarantine};
+use super::{Quarantined, Store, StoreError, columns, quarantine, records};
 
 /// Format of the file. 1: the first.
 const FORMAT: i64 = 1;
@@ -112,6 +112,7 @@ impl Store {
                 create(&connection).map_err(sqlite)?;
             }
             add_missing_columns(&connection).map_err(sqlite)?;
+            connection.execute(records::TABLE, []).map_err(sqlite)?;
         }
         let id: Option<String> = connection
             .query_row("SELECT value FROM about WHERE name = 'store'", [], |row| row.get(0))

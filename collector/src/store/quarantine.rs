@@ -1,5 +1,6 @@
 //! Damaged files are set aside, never deleted, and what is readable in them is taken over.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub struct Quarantined {
     pub reason: String,
     /// Samples that were readable and live on in the fresh store.
     pub saved: u64,
+    /// Samples between them that could not be read.
+    pub unreadable: u64,
 }
 
 /// Moves the store, its log and its index aside.
@@ -44,7 +47,7 @@ pub(super) fn set_aside(path: &Path, reason: &StoreError) -> Result<Quarantined,
             fs::rename(&from, with_suffix(&file, suffix)).map_err(failed)?;
         }
     }
-    Ok(Quarantined { file, reason: reason.to_string(), saved: 0 })
+    Ok(Quarantined { file, reason: reason.to_string(), saved: 0, unreadable: 0 })
 }
 
 /// Takes over what can be read.
@@ -52,30 +55,35 @@ pub(super) fn save_readable(
     store: &mut Store,
     mut quarantined: Quarantined,
 ) -> Result<Quarantined, StoreError> {
-    let rows: Vec<Row> = export_readable(&quarantined.file)
+    let (samples, unreadable) = export_readable(&quarantined.file);
+    let rows: Vec<Row> = samples
         .into_iter()
         .map(|Sample { component, at, boot, status, .. }| Row { component, at, boot, status })
         .collect();
     for chunk in rows.chunks(CHUNK) {
         store.append(chunk)?;
     }
-    quarantined.saved = rows.len() as u64;
+    (quarantined.saved, quarantined.unreadable) = (rows.len() as u64, unreadable);
     Ok(quarantined)
 }
 
-/// Every sample that can be read in a damaged file, from both ends towards the damage, in rising sequence.
-pub fn export_readable(file: &Path) -> Vec<Sample> {
-    let mut saved = readable(file, "ASC", 0);
+/// Every sample that can be read in a damaged file, from both ends towards the damage, in rising sequence; and how many
+/// between them are there and cannot be read.
+pub fn export_readable(file: &Path) -> (Vec<Sample>, u64) {
+    let (mut saved, mut unreadable) = readable(file, "ASC", 0);
     let reached = saved.last().map_or(0, |sample| sample.sequence);
-    let mut from_the_end = readable(file, "DESC", reached);
+    let (mut from_the_end, more) = readable(file, "DESC", reached);
     from_the_end.reverse();
     saved.extend(from_the_end);
-    saved
+    unreadable.extend(more);
+    (saved, unreadable.len() as u64)
 }
 
-/// Samples above `above` in one direction, up to the first that cannot be read.
-fn readable(file: &Path, direction: &str, above: u64) -> Vec<Sample> {
-    let read = |samples: &mut Vec<Sample>| -> Result<(), rusqlite::Error> {
+/// Samples above `above` in one direction, up to where the file cannot be read, and the numbers of those that make no
+/// sense.
+fn readable(file: &Path, direction: &str, above: u64) -> (Vec<Sample>, BTreeSet<i64>) {
+    let mut unreadable = BTreeSet::new();
+    let mut read = |samples: &mut Vec<Sample>| -> Result<(), rusqlite::Error> {
         let connection = Connection::open_with_flags(
             file,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -84,8 +92,12 @@ fn readable(file: &Path, direction: &str, above: u64) -> Vec<Sample> {
         let mut statement = connection.prepare(&samples::select(&condition))?;
         let mut rows = statement.query([above.cast_signed()])?;
         while let Some(row) = rows.next()? {
-            // A damaged row between good ones is left out.
-            samples.extend(samples::sample(row));
+            match samples::sample(row) {
+                Ok(sample) => samples.push(sample),
+                Err(_) => {
+                    unreadable.insert(row.get(0)?);
+                }
+            }
         }
         Ok(())
     };
@@ -93,7 +105,7 @@ fn readable(file: &Path, direction: &str, above: u64) -> Vec<Sample> {
     if let Err(error) = read(&mut samples) {
         tracing::warn!(file = %file.display(), %error, saved = samples.len(), "the damaged store reads so far");
     }
-    samples
+    (samples, unreadable)
 }
 
 /// Files that were set aside beside a store.

@@ -5,7 +5,7 @@ use headroom_core::{
     unit::{ComponentKey, Sample, Status},
 };
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Statement, params_from_iter, types::Value};
+use rusqlite::{OptionalExtension as _, params_from_iter, types::Value};
 use uuid::Uuid;
 
 use super::{Store, StoreError, columns};
@@ -101,7 +101,7 @@ impl Store {
         let mut statement = self.connection.prepare_cached(&query).map_err(|source| self.sqlite(source))?;
         let mut latest = Vec::with_capacity(components.len());
         for component in components {
-            latest.extend(self.read(&mut statement, vec![Value::Text(component.0.clone())])?);
+            latest.extend(self.read(&mut statement, &[Value::Text(component.0.clone())])?);
         }
         Ok(latest)
     }
@@ -164,7 +164,7 @@ impl Store {
         let mut statement = self.connection.prepare_cached(&query).map_err(|source| self.sqlite(source))?;
         let bound =
             [first, last, u64::from(limit)].map(|n| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX)));
-        self.read(&mut statement, bound.to_vec())
+        self.read(&mut statement, &bound)
     }
 
     /// Goes through every sample of one component after a moment, in the order in which they were stored, without
@@ -182,10 +182,15 @@ impl Store {
         let mut statement = self.connection.prepare_cached(&query).map_err(|source| self.sqlite(source))?;
         let bound = vec![Value::Text(component.0.clone()), Value::Integer(after.as_millisecond())];
         let mut rows = statement.query(params_from_iter(bound)).map_err(|source| self.sqlite(source))?;
+        let mut damaged = Vec::new();
         while let Some(row) = rows.next().map_err(|source| self.sqlite(source))? {
-            visit(sample(row).map_err(|detail| self.damaged("a sample", detail))?);
+            match sample(row) {
+                Ok(sample) => visit(sample),
+                Err(detail) => damaged.push((row.get(0).map_err(|source| self.sqlite(source))?, detail)),
+            }
         }
-        Ok(())
+        drop(rows);
+        if damaged.is_empty() { Ok(()) } else { self.set_aside(&damaged) }
     }
 
     /// Every component of which samples are held, by its key.
@@ -203,15 +208,6 @@ impl Store {
                 .collect::<Result<Vec<_>, rusqlite::Error>>()
         };
         read().map_err(|source| self.sqlite(source))
-    }
-
-    fn read(&self, statement: &mut Statement<'_>, bound: Vec<Value>) -> Result<Vec<Sample>, StoreError> {
-        let mut rows = statement.query(params_from_iter(bound)).map_err(|source| self.sqlite(source))?;
-        let mut samples = Vec::new();
-        while let Some(row) = rows.next().map_err(|source| self.sqlite(source))? {
-            samples.push(sample(row).map_err(|detail| self.damaged("a sample", detail))?);
-        }
-        Ok(samples)
     }
 
     fn batch(&self, node: Uuid, range: Option<SequenceRange>, samples: Vec<Sample>, highest: u64) -> Batch {
@@ -241,7 +237,7 @@ pub(super) fn select(condition: &str) -> String {
     let fields: Vec<String> = columns::names().map(|name| format!("s.{name}")).collect();
     format!(
         "SELECT s.sequence, c.key, b.boot, s.at, {} FROM samples s
-         JOIN components c ON c.id = s.component JOIN boots b ON b.id = s.boot {condition}",
+         LEFT JOIN components c ON c.id = s.component LEFT JOIN boots b ON b.id = s.boot {condition}",
         fields.join(", ")
     )
 }

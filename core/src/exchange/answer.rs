@@ -51,15 +51,15 @@ pub struct Answer {
     pub status: Vec<Sample>,
     /// What is not reported, and why.
     pub absences: Vec<Absence>,
-    /// What a person should know of the components and no figure says, such as two pages of a drive that disagree.
+    /// What a person should know and no figure says: what holds now, such as two pages of a drive that disagree, and
+    /// what happened lately, such as a clock that jumped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Remark>,
     /// Components that are not there any more while samples of them are still held: unplugged drives, unmounted file
     /// systems, as last described. Batches may speak of them; they have no status and no absences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<UnitReport>,
-    /// What its owner and the hub should know about the node itself, one sentence each: a store that cannot be
-    /// written, a clock that jumped.
+    /// How the node itself does, one sentence each, where it does not do well: a store that cannot be written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
 }
