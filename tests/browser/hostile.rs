@@ -136,9 +136,15 @@ fn whatever_is_sent_is_answered_without_a_fault() {
     let world = World::start();
     let cookies: Vec<String> = PEOPLE.iter().map(|name| cookie(&world, name)).collect();
     let strangers = |who: usize| match PEOPLE[who] {
-        "north" => &["Customer-B", "Customer-C", "B-dated", "C-dated"][..],
-        "anna" => &["Customer-B", "Customer-C", "B-dated", "C-dated", "N-found"][..],
-        "bert" => &["Customer-A", "Customer-C", "A-dated", "C-dated", "N-found"][..],
+        "north" => {
+            &["Customer-B", "Customer-C", "B-dated", "C-dated", "Remark-B", "Jump-B", "Remark-C", "Jump-C"][..]
+        }
+        "anna" => {
+            &["Customer-B", "Customer-C", "B-dated", "C-dated", "N-found", "Remark-B", "Jump-B", "Remark-C"][..]
+        }
+        "bert" => {
+            &["Customer-A", "Customer-C", "A-dated", "C-dated", "N-found", "Remark-A", "Jump-A", "Remark-C"][..]
+        }
         _ => &[][..],
     };
     let config = ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() };

@@ -68,6 +68,14 @@ SELECT p.component_id, d.component_id FROM fleet.components p JOIN fleet.compone
  WHERE p.kind = 'pool' AND d.kind = 'drive';
 INSERT INTO fleet.absences (component_id, field, reason, detail)
 SELECT component_id, 'used_bytes', 'unsupported', pg_temp.canary('absence') FROM fleet.components WHERE kind = 'drive';
+INSERT INTO fleet.absences (component_id, field, reason, detail)
+SELECT component_id, 'utilisation', 'permission_denied', pg_temp.canary('denied') FROM fleet.components WHERE kind = 'pool';
+INSERT INTO fleet.remarks (node_id, digest, component_id, happened_at, sentence)
+SELECT u.node_id, sha256(k.component_id::text::bytea), k.component_id, NULL, pg_temp.canary('Remark-' || left(u.name, 1))
+  FROM fleet.components k JOIN fleet.units u USING (unit_id) WHERE u.node_id IS NOT NULL
+UNION ALL
+SELECT node_id, sha256(node_id::text::bytea), NULL, now() - interval '3 days', pg_temp.canary('Jump-' || right(reference, 1))
+  FROM fleet.nodes JOIN fleet.customers USING (customer_id);
 INSERT INTO fleet.identities (unit_id, component_id, kind, value)
 SELECT unit_id, NULL, 'serial', pg_temp.canary('identity') FROM fleet.units;
 

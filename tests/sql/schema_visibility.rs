@@ -20,6 +20,11 @@ const WORLD: &str = "
           from fleet.customers c left join fleet.nodes n using (customer_id);
     insert into fleet.components (unit_id, node_key, kind) select unit_id, 'fs', 'file_system' from fleet.units;
     insert into fleet.status (component_id, at, used_bytes) select component_id, now(), 1 from fleet.components;
+    insert into fleet.remarks (node_id, digest, component_id, sentence)
+        select u.node_id, sha256(u.name::bytea), c.component_id, u.name
+          from fleet.components c join fleet.units u using (unit_id) where u.node_id is not null
+        union all select u.node_id, sha256((u.name || 'node')::bytea), null, u.name
+          from fleet.units u where u.node_id is not null;
     insert into fleet.forecast_runs (as_of, model, published_at, is_current) values (now(), 'm', now(), true);
     insert into fleet.forecasts (component_id, resource, run_id, state, reason_code, reason, as_of, model, samples, set_aside)
         select component_id, 'capacity', run_id, 'too_short', 'a', 'b', now(), 'm', 1, 0
@@ -89,6 +94,10 @@ async fn each_role_sees_its_own() {
             }
             assert_eq!(names(&client, sql).await, seen, "{table} as {role}");
         }
+        // What a node says of a component and what it says of itself; no node sees E.
+        let twice: String = seen.chars().filter(|name| *name != 'E').flat_map(|name| [name, name]).collect();
+        let remarks = "select sentence from fleet.remarks order by 1";
+        assert_eq!(names(&client, remarks).await, twice, "remarks as {role}");
         // A setting changes nothing for who is not the service.
         client.batch_execute("set fleet.task = 'service'; set fleet.person = '1'").await.expect("a setting");
         assert_eq!(names(&client, TABLES[0].1).await, seen, "settings as {role}");

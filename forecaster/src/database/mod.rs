@@ -10,6 +10,7 @@
 //! | [`ranges`] | what was acknowledged, and what was set aside |
 //! | [`lives`] | copies of a node that speak at the same time |
 //! | [`units`] | what nodes describe: units, components, identity, absences |
+//! | [`remarks`] | what nodes say beside the figures |
 //! | [`lifecycle`] | what a person decides about units |
 //! | [`matching`] | discovered units and the sales they belong to |
 //! | [`customers`], [`products`], [`sales`] | what is imported |
@@ -53,6 +54,7 @@ pub(crate) mod pool;
 pub(crate) mod portal_page;
 pub(crate) mod products;
 pub(crate) mod ranges;
+pub(crate) mod remarks;
 pub(crate) mod runs;
 pub(crate) mod sales;
 pub(crate) mod series;

@@ -66,7 +66,7 @@ pub(crate) async fn units(client: &impl GenericClient) -> Result<Vec<(i64, Strin
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Everything that is kept of a unit: specifications, user information, newest status, what is absent.
+/// Everything that is kept of a unit: specifications, user information, newest status, what is absent, what is remarked.
 pub(crate) async fn payload(
     client: &impl GenericClient,
     unit: i64,
@@ -76,6 +76,10 @@ pub(crate) async fn payload(
             "select jsonb_build_object(
                 'unit', to_jsonb(u),
                 'user_information', (select n.user_information from fleet.nodes n where n.node_id = u.node_id),
+                'remarks', (select jsonb_agg(to_jsonb(r) - '{node_id,digest}'::text[] order by r.happened_at nulls first, r.sentence)
+                              from fleet.remarks r
+                             where r.component_id in (select k.component_id from fleet.components k where k.unit_id = u.unit_id)
+                                or (r.component_id is null and r.node_id = u.node_id)),
                 'identities', (select jsonb_agg(to_jsonb(i) - 'unit_id') from fleet.identities i where i.unit_id = u.unit_id),
                 'components', (select jsonb_agg(jsonb_build_object(
                     'component', to_jsonb(k),

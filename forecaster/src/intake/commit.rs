@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::examine::{examine_answer, examine_batch, examine_text, sort_out};
 use super::problem::IntakeProblem;
 use crate::database::lives::{self, Life};
-use crate::database::{nodes, ranges, series, units};
+use crate::database::{nodes, ranges, remarks, series, units};
 use crate::hub::Hub;
 
 /// What was committed.
@@ -56,16 +56,21 @@ pub(crate) async fn commit(
         return Err(IntakeProblem::Forked(what));
     }
     let digest = digest(answer);
+    let is_new = known.as_deref() != Some(digest.as_slice());
     if is_stale {
         examine_text(answer)?;
         units::describe_unknown(tx, answer, now).await?;
-    } else if known.as_deref() != Some(digest.as_slice()) {
+    } else if is_new {
         examine_text(answer)?;
         units::describe(tx, answer, now).await?;
         nodes::described(tx, node, &digest).await?;
     }
     // Those that are gone too: samples of a drive that was pulled out while the hub was away still count.
     let ids: HashMap<String, i64> = units::component_ids(tx, node).await?;
+    // Who withdrew everything tells that alone: it takes back nothing that was remarked before.
+    if (is_new || is_stale) && answer.user.consent.any() {
+        remarks::write(tx, answer, &ids, !is_stale, now).await?;
+    }
     let sorted =
         sort_out(batch.samples, &|key| ids.contains_key(&key.0), now, hub.settings().intake_future_max);
     let components: Vec<i64> =
@@ -114,9 +119,11 @@ async fn fork(
     Ok(wrong)
 }
 
-/// What changes when the description of units, users or absences does; the status and the clock do not count.
+/// What changes when the description of units, users or absences does, or what is remarked; the status and the clock do
+/// not count.
 fn digest(answer: &Answer) -> Vec<u8> {
-    let described = (&answer.user, &answer.units, &answer.gone, &answer.absences);
+    let remarked = (&answer.remarks, &answer.notices);
+    let described = (&answer.user, &answer.units, &answer.gone, &answer.absences, remarked);
     let text = serde_json::to_vec(&described).expect("the exchange types have string keys only");
     Sha256::digest(&text).to_vec()
 }

@@ -18,6 +18,8 @@ const TEXT_BYTES_MAX: usize = 4_000;
 const NAME_CHARACTERS_MAX: usize = 400;
 /// Most components that one node has.
 const COMPONENTS_MAX: usize = 20_000;
+/// No node remarked anything before this moment, whatever its clock: 1900-01-01.
+const EARLIEST_REMARK_SECOND: i64 = -2_208_988_800;
 /// No storage reported its status before this moment: 2000-01-01.
 const EARLIEST_SECOND: i64 = 946_684_800;
 
@@ -75,6 +77,30 @@ pub(crate) fn examine_answer(answer: &Answer) -> Result<(), IntakeProblem> {
             return Err(IntakeProblem::invalid(format!("answer.absences[{a}].field"), "is empty"));
         }
         examine_name(&absence.field.0, || format!("answer.absences[{a}].field"))?;
+    }
+    examine_remarks(answer)
+}
+
+fn examine_remarks(answer: &Answer) -> Result<(), IntakeProblem> {
+    let count = answer.remarks.len() + answer.notices.len();
+    if count > COMPONENTS_MAX {
+        let reason = format!("{count} are more than the {COMPONENTS_MAX} that one node may tell");
+        return Err(IntakeProblem::invalid("answer.remarks", reason));
+    }
+    for (r, remark) in answer.remarks.iter().enumerate() {
+        if remark.text.trim().is_empty() {
+            return Err(IntakeProblem::invalid(format!("answer.remarks[{r}].text"), "is empty"));
+        }
+        // A clock that was never set says 1970. PostgreSQL knows no year before 4714 BC.
+        if remark.at.is_some_and(|at| at.as_second() < EARLIEST_REMARK_SECOND) {
+            return Err(IntakeProblem::invalid(
+                format!("answer.remarks[{r}].at"),
+                "lies before the year 1900",
+            ));
+        }
+    }
+    if let Some(n) = answer.notices.iter().position(|text| text.trim().is_empty()) {
+        return Err(IntakeProblem::invalid(format!("answer.notices[{n}]"), "is empty"));
     }
     Ok(())
 }
@@ -138,6 +164,8 @@ pub(crate) fn examine_text(answer: &Answer) -> Result<(), IntakeProblem> {
         ("answer.units", serde_json::to_value(&answer.units)),
         ("answer.gone", serde_json::to_value(&answer.gone)),
         ("answer.absences", serde_json::to_value(&answer.absences)),
+        ("answer.remarks", serde_json::to_value(&answer.remarks)),
+        ("answer.notices", serde_json::to_value(&answer.notices)),
     ] {
         let told = told.map_err(|error| IntakeProblem::invalid(name, error.to_string()))?;
         examine_value(name, &told)?;

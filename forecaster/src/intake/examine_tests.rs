@@ -3,7 +3,8 @@ use std::time::Duration;
 use headroom_core::exchange::{Answer, Batch, NodeDescription, Placement, SequenceRange};
 use headroom_core::quantity::Bytes;
 use headroom_core::unit::{
-    Component, ComponentKey, ComponentKind, Sample, Specs, Status, UnitKind, UnitReport, UserInformation,
+    Component, ComponentKey, ComponentKind, Remark, Sample, Specs, Status, UnitKind, UnitReport,
+    UserInformation,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -159,6 +160,31 @@ fn text_that_cannot_be_kept_is_refused_with_its_field() {
     let error = examine_text(&long).expect_err("refused").to_string();
     assert!(error.starts_with("answer.user.organisation"), "{error}");
     assert!(examine_text(&answer()).is_ok());
+}
+
+#[test]
+fn a_remark_that_cannot_be_kept_is_refused_with_its_field() {
+    let remark = |at: Option<&str>, text: &str| Remark {
+        component: None,
+        at: at.map(|at| at.parse().expect("a time")),
+        text: text.to_owned(),
+    };
+    for (remark, field) in [
+        (remark(None, "\u{a0} "), "answer.remarks[0].text"),
+        (remark(Some("1899-12-31T23:59:59Z"), "x"), "answer.remarks[0].at"),
+    ] {
+        let error =
+            examine_answer(&Answer { remarks: vec![remark], ..answer() }).expect_err(field).to_string();
+        assert!(error.starts_with(field), "{error}");
+    }
+    let error = examine_answer(&Answer { notices: vec![String::new()], ..answer() })
+        .expect_err("refused")
+        .to_string();
+    assert!(error.starts_with("answer.notices[0]"), "{error}");
+    let nul = Answer { remarks: vec![remark(None, "a\0b")], ..answer() };
+    assert!(examine_text(&nul).expect_err("refused").to_string().starts_with("answer.remarks[0].text"));
+    let fine = Answer { remarks: vec![remark(Some("1970-01-01T00:00:00Z"), "x")], ..answer() };
+    assert!(examine_answer(&fine).is_ok() && examine_text(&fine).is_ok());
 }
 
 proptest! {

@@ -30,7 +30,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::authority::PeerName;
-use crate::database::{certificates, jobs, nodes, people, watched as kept};
+use crate::database::{certificates, jobs, nodes, people, remarks, watched as kept};
 use crate::hub::Hub;
 use crate::listener::Peer;
 use problem::IntakeProblem;
@@ -83,9 +83,11 @@ pub(crate) async fn upkeep(hub: Hub) -> anyhow::Result<String> {
     let certificates = certificates::forget_ended(&**client, now).await?;
     kept::forget_old(&**client, now).await?;
     let runs = jobs::tidy(&**client, now - SignedDuration::from_hours(24 * HISTORY_DAYS)).await?;
+    let happenings = remarks::forget_old(&**client, now).await?;
     let idle = now - SignedDuration::from_hours(SESSION_HOURS_KEPT);
     let sessions = people::forget_sessions(&**client, idle, idle).await?;
     Ok(format!(
-        "forgot {tokens} tokens, {certificates} revoked certificates, {sessions} sessions and {runs} runs of jobs"
+        "forgot {tokens} tokens, {certificates} revoked certificates, {sessions} sessions, {happenings} remarks of long \
+         ago and {runs} runs of jobs"
     ))
 }

@@ -25,7 +25,11 @@ pub(crate) fn print(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
         }
     }
     let of_none = answer.remarks.iter().filter(|remark| remark.component.is_none());
-    for text in of_none.map(|remark| &remark.text).chain(&answer.notices) {
+    for remark in of_none {
+        let at = remark.at.map(|at| format!("{at}  ")).unwrap_or_default();
+        writeln!(out, "\nNote        {at}{}", clean(&remark.text))?;
+    }
+    for text in &answer.notices {
         writeln!(out, "\nNote        {}", clean(text))?;
     }
     Ok(())
@@ -73,7 +77,8 @@ fn print_component(out: &mut impl Write, answer: &Answer, component: &Component)
         missing(out, absence)?;
     }
     for remark in answer.remarks.iter().filter(|remark| remark.component.as_ref() == Some(&component.key)) {
-        writeln!(out, "    remark    {}", clean(&remark.text))?;
+        let at = remark.at.map(|at| format!("{at}  ")).unwrap_or_default();
+        writeln!(out, "    remark    {at}{}", clean(&remark.text))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::page::worklist::Filter;
 use super::problem::Problem;
 use super::session::SignedIn;
 use super::state::Web;
-use crate::database::{acting, judged, unit_page, worklist_page};
+use crate::database::{acting, judged, remarks, unit_page, worklist_page};
 
 /// Rows of one answer where the program does not say how many.
 const LIMIT: i64 = 1_000;
@@ -68,6 +68,7 @@ pub(crate) async fn unit(
     let forecasts = unit_page::forecasts(&transaction, unit).await?;
     let plans = unit_page::plans(&transaction, unit).await?;
     let accuracy = judged::accuracy(&transaction, Some(unit)).await?;
+    let remarks = remarks::of_unit(&transaction, unit).await?;
     let components: Vec<Value> = unit_page::components(&transaction, unit)
         .await?
         .into_iter()
@@ -82,7 +83,8 @@ pub(crate) async fn unit(
         })
         .collect();
     Ok(Json(json!({
-        "unit": head, "forecasts": forecasts, "plans": plans, "components": components, "accuracy": accuracy,
+        "unit": head, "forecasts": forecasts, "plans": plans, "components": components, "remarks": remarks,
+        "accuracy": accuracy,
     })))
 }
 

@@ -7,11 +7,13 @@
 //! | [`drawn`] | history and forecast of the resource that is looked at |
 //! | [`sentences`] | the words: headline, options, facts, earlier forecasts |
 //! | [`tree`] | components under what they are made of |
+//! | [`unread`] | what the node could not read, and what it says beside the figures |
 
 mod ask;
 mod drawn;
 mod sentences;
 mod tree;
+mod unread;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -23,7 +25,7 @@ use tokio_postgres::GenericClient;
 
 use crate::database::unit_page::{self, ForecastRow, PlanRow, Surroundings};
 use crate::database::worklist_page::{self, Line, Selection, Sort};
-use crate::database::{acting, judged};
+use crate::database::{acting, judged, remarks};
 use crate::web::frame::Frame;
 use crate::web::problem::Problem;
 use crate::web::session::SignedIn;
@@ -33,6 +35,7 @@ use ask::Asked;
 use drawn::Drawn;
 use sentences::{JudgedCase, OptionCard};
 use tree::Part;
+use unread::Unread;
 
 struct Tab {
     name: String,
@@ -68,6 +71,8 @@ struct UnitPage {
     options: Vec<OptionCard>,
     no_options: &'static str,
     parts: Vec<Part>,
+    unread: Vec<Unread>,
+    remarks: Vec<String>,
     offers: Vec<OfferCard>,
     sees_offers: bool,
     no_offer: &'static str,
@@ -138,6 +143,7 @@ async fn rendered(
     let forecasts = unit_page::forecasts(&transaction, unit).await?;
     let plans = unit_page::plans(&transaction, unit).await?;
     let components = unit_page::components(&transaction, unit).await?;
+    let remarked = remarks::of_unit(&transaction, unit).await?;
     let offers = unit_page::offers(&transaction, unit).await?;
     let judged = judged::accuracy(&transaction, Some(unit)).await?;
     let looked_at = looked_at(&forecasts, view)?;
@@ -182,6 +188,8 @@ async fn rendered(
         options: plans.iter().map(sentences::option).collect(),
         no_options: "Nothing has to be bought for this unit.",
         parts: tree::parts(&components, now),
+        unread: unread::unread(&components),
+        remarks: unread::remarks(&remarked, &components),
         offers: offers.iter().map(offer_card).collect(),
         sees_offers: who.role.sees_contacts(),
         no_offer: no_offer(chosen, &around),
