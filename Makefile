@@ -148,5 +148,5 @@ bench-intake: build ## pushes a second that one hub takes from 1,000 nodes, with
 	cargo bench --workspace --locked --bench intake -- $(BENCH)
 
 .PHONY: bench-forecast
-bench-forecast: build ## accuracy and speed of the forecast against others
-	tests/bench/forecast/run
+bench-forecast: build ## accuracy and speed of the forecast against others, beside the goals
+	tests/bench/forecast/run $(BENCH)

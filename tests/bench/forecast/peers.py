@@ -3,10 +3,11 @@
 
 usage: peers.py SERIES.csv[.gz] CASES.csv[.gz] OUT_DIR
 
-drift_365          the straight line of the last year from the last value (a point: the same date three times)
-predict_linear_90  Prometheus: least squares over 90 days, from the line's own end
-statsforecast_rwd  RandomWalkWithDrift on 365 days; a quantile's date is the first day its marginal crosses the capacity
-Prints units per CPU second of each, the model's call alone.
+drift_365               the straight line of the last year from the last value (a point: the same date three times)
+predict_linear_90       Prometheus: least squares over 90 days, from the line's own end
+statsforecast_rwd       RandomWalkWithDrift on 365 days; a quantile's date is the first day its marginal crosses the capacity
+statsforecast_auto_ets  AutoETS on 365 days, not seasonal, the same way
+Prints units per CPU second of each, the model's call alone, after one call that is not counted (numba compiles in it).
 """
 import sys, time
 from pathlib import Path
@@ -45,7 +46,16 @@ def predict_linear_90(y):
 def statsforecast_rwd(y):
     from statsforecast.models import RandomWalkWithDrift
 
-    answer = RandomWalkWithDrift().forecast(y=y[-365:], h=HORIZON, level=[80])
+    return edges(RandomWalkWithDrift().forecast(y=y[-365:], h=HORIZON, level=[80]))
+
+
+def statsforecast_auto_ets(y):
+    from statsforecast.models import AutoETS
+
+    return edges(AutoETS(season_length=1).forecast(y=y[-365:], h=HORIZON, level=[80]))
+
+
+def edges(answer):
     # The early date is that of the upper edge.
     return answer["hi-80"], answer["mean"], answer["lo-80"]
 
@@ -54,15 +64,24 @@ def main():
     series = pd.read_csv(sys.argv[1], dtype={"series_id": str}, parse_dates=["date"])
     cases = pd.read_csv(sys.argv[2], dtype=str)
     changes = {name: rows.set_index("date").used_bytes for name, rows in series.groupby("series_id")}
-    for model in (drift_365, predict_linear_90, statsforecast_rwd):
-        rows, cpu, units = [], 0.0, 0
-        for (name, origin), asked in cases.groupby(["series_id", "origin"]):
-            y = daily(changes[name], pd.Timestamp(origin))
+    units = [
+        (name, origin, daily(changes[name], pd.Timestamp(origin)), asked.capacity)
+        for (name, origin), asked in cases.groupby(["series_id", "origin"])
+    ]
+    for model in (drift_365, predict_linear_90, statsforecast_rwd, statsforecast_auto_ets):
+        model(units[0][2])
+        rows, cpu, without = [], 0.0, 0
+        for name, origin, y, capacities in units:
             start = time.process_time()
-            paths = model(y)
-            cpu += time.process_time() - start
-            units += 1
-            for capacity in asked.capacity:
+            try:
+                paths = model(y)
+            except Exception as error:  # counted and shown; the scorer counts its cases as missing
+                without += 1
+                print(f"{model.__name__}: {name} at {origin}: {error}", file=sys.stderr)
+                continue
+            finally:
+                cpu += time.process_time() - start
+            for capacity in capacities:
                 dates = [
                     (pd.Timestamp(origin) + pd.Timedelta(days=days)).date().isoformat() if days <= HORIZON else ""
                     for days in (first_crossing(path, float(capacity)) for path in paths)
@@ -70,7 +89,8 @@ def main():
                 rows.append([name, origin, capacity, *dates])
         out = pd.DataFrame(rows, columns=["series_id", "origin", "capacity", "p10_date", "p50_date", "p90_date"])
         out.to_csv(Path(sys.argv[3]) / f"{model.__name__}.csv", index=False)
-        print(f"{model.__name__}: {units / max(cpu, 1e-9):.0f} units per CPU second (numpy or numba, no capacities)")
+        speed = len(units) / max(cpu, 1e-9)
+        print(f"speed {model.__name__} {speed:.1f} units per CPU second, {without} of {len(units)} units without an answer")
 
 
 if __name__ == "__main__":
