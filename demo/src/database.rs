@@ -47,21 +47,41 @@ pub fn start(places: &Places) -> anyhow::Result<Server> {
     if exists.is_empty() {
         server.psql("postgres", &format!("create database {DATABASE}"))?;
     }
-    check_extension(places, &library)?;
+    update_extension(places, &server, &library)?;
     Ok(server)
 }
 
-/// The extension's SQL of the database must be that of the library: there is no released version to upgrade from yet.
-fn check_extension(places: &Places, library: &Path) -> anyhow::Result<()> {
+/// Brings the database's extension to the version of the library. Within one version its SQL must be the same: an update
+/// goes from one released version to the next.
+fn update_extension(places: &Places, server: &Server, library: &Path) -> anyhow::Result<()> {
     let script = schema::script(library)?;
     let kept = places.of("extension.sql");
-    match fs::read_to_string(&kept) {
-        Ok(old) if old == script => Ok(()),
-        Ok(_) => bail!(
-            "the extension's SQL has changed since this demo was made: run `make clean`, then `make demo`"
-        ),
-        Err(_) => fs::write(&kept, script).with_context(|| format!("cannot write {}", kept.display())),
+    let installed =
+        server.psql(DATABASE, "select extversion from pg_extension where extname = 'headroom'")?;
+    if installed == schema::VERSION {
+        let old = fs::read_to_string(&kept).with_context(|| format!("cannot read {}", kept.display()))?;
+        if !has_same_lines(&old, &script) {
+            bail!(
+                "the extension's SQL has changed since this demo was made, and its version has not: run `make clean`, then `make demo`"
+            );
+        }
+        return Ok(());
     }
+    if !installed.is_empty() {
+        println!("== extension: from version {installed} to {}", schema::VERSION);
+        server.psql(DATABASE, "alter extension headroom update")?;
+    }
+    fs::write(&kept, script).with_context(|| format!("cannot write {}", kept.display()))
+}
+
+/// The order in which a script makes what does not depend on each other differs from build to build.
+fn has_same_lines(one: &str, other: &str) -> bool {
+    let sorted = |script: &str| {
+        let mut lines: Vec<String> = script.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    sorted(one) == sorted(other)
 }
 
 /// Gives roles that log in their passwords, each made for this installation, and notes them where psql looks.

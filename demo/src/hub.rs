@@ -60,6 +60,7 @@ impl Hub {
              [web]\n\
              listen = \"{web}\"\n\
              banner = {banner}\n\
+             refresh_seconds = 2\n\
              [intake]\n\
              listen = \"{intake}\"\n\
              [pull]\n\
