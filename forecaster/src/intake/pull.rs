@@ -42,11 +42,18 @@ pub(crate) struct Reading {
     pub(crate) interval_seconds: u32,
 }
 
+/// A reading that broke off.
+#[derive(Debug, Clone, Copy)]
+struct Broken {
+    /// Rows that it had committed by then.
+    had_brought: u64,
+}
+
 /// Reads nodes until told to stop.
 pub(crate) async fn serve(hub: Hub, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(hub.settings().pull_parallel));
     let mut turns: HashMap<Uuid, Turn> = HashMap::new();
-    let mut reading: JoinSet<(Uuid, Result<Reading, ()>)> = JoinSet::new();
+    let mut reading: JoinSet<(Uuid, Result<Reading, Broken>)> = JoinSet::new();
     let mut listed = Instant::now();
     let mut readable = Vec::new();
     loop {
@@ -97,7 +104,7 @@ async fn list(hub: &Hub) -> anyhow::Result<Vec<nodes::Readable>> {
     Ok(nodes::readable(&**client).await?)
 }
 
-fn schedule_next(hub: &Hub, turns: &mut HashMap<Uuid, Turn>, node: Uuid, outcome: Result<Reading, ()>) {
+fn schedule_next(hub: &Hub, turns: &mut HashMap<Uuid, Turn>, node: Uuid, outcome: Result<Reading, Broken>) {
     let settings = hub.settings();
     let Some(turn) = turns.get_mut(&node) else { return };
     let wait = match outcome {
@@ -107,8 +114,9 @@ fn schedule_next(hub: &Hub, turns: &mut HashMap<Uuid, Turn>, node: Uuid, outcome
             let own = Duration::from_secs(u64::from(reading.interval_seconds.max(1)));
             settings.pull_interval.min(own).max(settings.pull_interval_min)
         }
-        Err(()) => {
-            turn.failures = turn.failures.saturating_add(1);
+        Err(broken) => {
+            // Over a bad line most readings break off, and each still brings something: that is no reason to come less often.
+            turn.failures = if broken.had_brought > 0 { 1 } else { turn.failures.saturating_add(1) };
             let wait = settings.pull_interval_min.as_secs().max(1) << turn.failures.min(10);
             Duration::from_secs(wait.min(BACKOFF_SECONDS_MAX))
         }
@@ -116,10 +124,11 @@ fn schedule_next(hub: &Hub, turns: &mut HashMap<Uuid, Turn>, node: Uuid, outcome
     turn.due = Instant::now() + wait;
 }
 
-async fn read_and_note(hub: &Hub, node: &nodes::Readable) -> Result<Reading, ()> {
+async fn read_and_note(hub: &Hub, node: &nodes::Readable) -> Result<Reading, Broken> {
     let now = Timestamp::now();
-    match read_and_renew(hub, node, now).await {
-        Ok(reading) => {
+    let mut reading = Reading::default();
+    match read_and_renew(hub, node, now, &mut reading).await {
+        Ok(()) => {
             if reading.set_aside > 0 {
                 tracing::warn!(node = %node.node, set_aside = reading.set_aside, "samples were set aside");
             }
@@ -133,15 +142,20 @@ async fn read_and_note(hub: &Hub, node: &nodes::Readable) -> Result<Reading, ()>
             {
                 tracing::debug!(%error, "cannot write down that a node was not read");
             }
-            Err(())
+            Err(Broken { had_brought: reading.rows })
         }
     }
 }
 
 /// Reads a node; renews its certificate where a third of its time is left, or where it must learn that one of the hub's
 /// own was revoked.
-async fn read_and_renew(hub: &Hub, node: &nodes::Readable, now: Timestamp) -> anyhow::Result<Reading> {
-    let reading = read(hub, node.node, &node.address).await?;
+async fn read_and_renew(
+    hub: &Hub,
+    node: &nodes::Readable,
+    now: Timestamp,
+    reading: &mut Reading,
+) -> anyhow::Result<()> {
+    read(hub, node.node, &node.address, reading).await?;
     let left = node.certificate_expires_at.map(|end| end.duration_since(now).as_hours());
     if node.has_old_revocations || left.is_some_and(|hours| hours < NODE_CERTIFICATE_DAYS * 24 / 3) {
         let mut terminal = hub.node(node.node, &node.address, hub.settings().pull_timeout).await?;
@@ -150,11 +164,12 @@ async fn read_and_renew(hub: &Hub, node: &nodes::Readable, now: Timestamp) -> an
             tracing::warn!(node = %node.node, error = format!("{error:#}"), "cannot renew a node's certificate");
         }
     }
-    Ok(reading)
+    Ok(())
 }
 
-/// Reads one node: what it is, its newest samples, then whatever this hub lacks.
-pub(crate) async fn read(hub: &Hub, node: Uuid, address: &str) -> anyhow::Result<Reading> {
+/// Reads one node: what it is, its newest samples, then whatever this hub lacks. `reading` counts what was committed, also
+/// where it breaks off.
+async fn read(hub: &Hub, node: Uuid, address: &str, reading: &mut Reading) -> anyhow::Result<()> {
     let most = hub.settings().pull_batch;
     let mut terminal = hub.node(node, address, hub.settings().pull_timeout).await?;
     let answer = terminal.answer().await?;
@@ -164,7 +179,7 @@ pub(crate) async fn read(hub: &Hub, node: Uuid, address: &str) -> anyhow::Result
         answer.description.node
     );
     let store = answer.description.store;
-    let mut reading = Reading { interval_seconds: answer.description.interval_seconds, ..Reading::default() };
+    reading.interval_seconds = answer.description.interval_seconds;
     let client = hub.pool().get().await?;
     let is_bereft = series::forget_what_is_gone(&**client, node).await?;
     drop(client);
@@ -182,11 +197,10 @@ pub(crate) async fn read(hub: &Hub, node: Uuid, address: &str) -> anyhow::Result
             break;
         };
         highest = highest.max(range.last);
-        take(hub, &answer, batch, &mut reading).await?;
+        take(hub, &answer, batch, reading).await?;
         terminal.acknowledge(&Acknowledgement { store, range }).await?;
     }
-    backfill(hub, &answer, &mut terminal, highest, &mut reading).await?;
-    Ok(reading)
+    backfill(hub, &answer, &mut terminal, highest, reading).await
 }
 
 /// Reads everything that a node holds again, whatever was acknowledged. Rows that are there stay as they are.
@@ -194,7 +208,9 @@ pub(crate) async fn read_again(hub: &Hub, node: Uuid, address: &str) -> anyhow::
     let client = hub.pool().get().await?;
     ranges::forget(&**client, node).await?;
     drop(client);
-    read(hub, node, address).await
+    let mut reading = Reading::default();
+    read(hub, node, address, &mut reading).await?;
+    Ok(reading)
 }
 
 async fn take(hub: &Hub, answer: &Answer, batch: Batch, reading: &mut Reading) -> anyhow::Result<()> {
