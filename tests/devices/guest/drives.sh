@@ -6,8 +6,13 @@ one=$(for c in /sys/class/nvme/nvme*; do grep -q HDRMONE $c/serial && basename $
 space=/dev/$(basename $(ls -d /sys/class/nvme/$one/nvme*n1 | head -n 1))
 say "one is $one with $space"
 
+# The head of the namespace that two controllers reach.
+shared=/dev/$(for c in /sys/class/nvme/nvme*; do grep -q HDRMSHARED $c/serial && ls $c; done | sed -n 's/^\(nvme[0-9]*\)c[0-9]*\(n[0-9]*\)$/\1\2/p' | head -n 1)
+say "shared is $shared"
+
 look before
 dd if=/dev/urandom of=$space bs=1M count=64 oflag=direct 2>/dev/null
+dd if=/dev/urandom of=$shared bs=1M count=8 oflag=direct 2>/dev/null
 dd if=$space of=/dev/null bs=1M count=32 iflag=direct 2>/dev/null
 look written
 # The decoders of others, on the same pages at the same time.

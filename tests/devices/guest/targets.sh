@@ -56,6 +56,14 @@ dd if=/dev/urandom of=/dev/nvme0n1 bs=1M count=8 oflag=direct 2>/dev/null
 look tcp_written
 nvme smart-log /dev/nvme0 -o json >/out/nvme_smart.json
 nvme ana-log /dev/nvme0 -o json >/out/nvme_ana.json
+ana=/sys/kernel/config/nvmet/ports/1/ana_groups/1/ana_state
+echo non-optimized >$ana
+sleep 1
+look ana_slower
+echo inaccessible >$ana
+sleep 1
+look ana_lost
+echo optimized >$ana
 
 # scsi_debug swallows every command from now on.
 echo 4 >/sys/bus/pseudo/drivers/scsi_debug/opts

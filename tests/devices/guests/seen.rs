@@ -49,6 +49,13 @@ impl Seen {
         .collect()
     }
 
+    /// What is remarked of a component.
+    pub(crate) fn remarks(&self, component: &Component) -> Vec<String> {
+        let list = self.0["remarks"].as_array().cloned().unwrap_or_default();
+        let own = list.iter().filter(|remark| remark["component"] == component.own["key"]);
+        own.filter_map(|remark| remark["text"].as_str().map(str::to_owned)).collect()
+    }
+
     /// The one component of a kind whose JSON has a text in it.
     pub(crate) fn one(&self, kind: &str, text: &str) -> Component {
         let mut found: Vec<Component> = self.all(kind, text);

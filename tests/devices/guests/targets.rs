@@ -17,6 +17,7 @@ fn pools_and_targets_are_read_live_and_a_stuck_device_delays_nobody() {
     same_as_sg_tools(&look("thin_written").one("drive", "HDRMTHIN"), &results);
     thin_pool(&look("dm_written"), &look("dm_discarded"), &results);
     over_tcp(&look("tcp_before"), &look("tcp_written"), &results);
+    paths(&look("tcp_written"), &look("ana_slower"), &look("ana_lost"), &results);
     stuck(&results);
 }
 
@@ -61,6 +62,13 @@ fn same_as_sg_tools(unit: &Component, results: &Results) {
         unit.figure("endurance_used_percent"),
         "{wear}"
     );
+    let counts = results.text("sg_logs_19.txt");
+    assert_eq!(after(&counts, "number of write commands"), unit.figure("write_ops"), "{counts}");
+    assert_eq!(
+        after(&counts, "number of logical blocks received") * 512,
+        unit.figure("write_bytes"),
+        "{counts}"
+    );
     let temperature = results.text("sg_logs_0d.txt");
     assert_eq!(
         after(&temperature, "Current temperature"),
@@ -102,6 +110,19 @@ fn over_tcp(before: &Seen, written: &Seen, results: &Results) {
     let units =
         smart["data_units_written"].as_f64().or_else(|| smart["data_units_written"].as_str()?.parse().ok());
     assert_eq!(units.unwrap() as u64 * 512_000, total(written));
+}
+
+/// A path that leads nowhere is remarked, one that is merely slower is not.
+fn paths(well: &Seen, slower: &Seen, lost: &Seen, results: &Results) {
+    let theirs = results.text("nvme_ana.json");
+    assert!(theirs.contains("optimized"), "{theirs}");
+    let remarks = |seen: &Seen| {
+        let drive = seen.one("drive", r#""interface":"nvme""#);
+        seen.remarks(&drive).into_iter().filter(|text| text.starts_with("paths: ")).collect::<Vec<_>>()
+    };
+    assert!(remarks(well).is_empty() && remarks(slower).is_empty(), "{:?}", remarks(slower));
+    let told = remarks(lost);
+    assert!(matches!(told.as_slice(), [one] if one.contains("[1] are in state Inaccessible")), "{told:?}");
 }
 
 fn stuck(results: &Results) {
