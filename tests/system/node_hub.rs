@@ -57,7 +57,12 @@ async fn whatever_stops_for_a_while_every_sample_arrives_once() {
     let mut node = NodeProcess::new(&settings).expect("a folder");
     node.must(&["enrol", "--token", &hub.token(None)]).expect("enrolled");
     node.start().expect("it starts");
-    until("the node has measured", || node.data().join("store.sqlite").exists()).await.expect("measured");
+    // The file is there before its tables are.
+    let measured = || {
+        let exported = node.command(&["store", "export"]);
+        exported.is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
+    };
+    until("the node has measured", measured).await.expect("measured");
     everything_arrives_once(&hub, &node, "at first").await;
 
     hub.cluster.server().stop();
