@@ -103,7 +103,7 @@ fn tables_of_customers_have_row_level_security() {
         &cluster,
         "row-level security",
         "select c.oid::regclass from pg_class c where relnamespace = 'fleet'::regnamespace and relkind = 'r' and not relrowsecurity
-            and relname not in ('products', 'territories', 'forecast_runs', 'run_ranges', 'priors', 'notices', 'settings', 'refinery_schema_history')
+            and relname not in ('products', 'territories', 'forecast_runs', 'run_ranges', 'notices', 'settings', 'refinery_schema_history')
             and not exists (select from headroom.hypertables h where h.blocks = c.oid)",
     );
     nothing_breaks(

@@ -173,7 +173,7 @@ fn everything_is_explained_indexed_and_guarded() {
         "foreign keys that no index serves"
     );
     // What holds nothing of a customer.
-    let open = "'territories', 'products', 'forecast_runs', 'run_ranges', 'priors', 'notices'";
+    let open = "'territories', 'products', 'forecast_runs', 'run_ranges', 'notices'";
     assert_eq!(
         ask(&format!(
             "select c.relname from pg_class c where c.relnamespace = 'fleet'::regnamespace and c.relkind in ('r', 'p')

@@ -39,7 +39,7 @@ pub use first_passage::{FirstPassage, first_passages};
 pub use follow::follow;
 pub use history::HISTORY_DAYS_MAX;
 pub use model::forecast;
-pub use pooled::Pooled;
+pub use pooled::{Pooled, UnitGrowth};
 pub use prior::Prior;
 pub use question::{Observation, Question};
 pub use recalibrate::{Outcome, recalibrated};

@@ -120,7 +120,8 @@ impl Outlook<'_> {
         });
         let passage = self.with_units_alike(own, gap, &mut answer);
         let ground = match &futures {
-            Some(futures) if Pooled::share(daily.len() - 1, self.prior) < 1.0 || self.pooled.is_none() => {
+            // What is borrowed is ground of its own.
+            Some(futures) if self.pooled.is_none() || Pooled::share(daily.len() - 1, self.prior) == 0.0 => {
                 let days = futures.days(0);
                 days.iter().filter(|day| **day <= self.horizon_days).count() as f64 / days.len() as f64
             }

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FirstPassage, Prior, network::LEVELS};
+use super::{
+    FirstPassage, Observation, Prior, Question,
+    history::{DAY_SECONDS, clean},
+    network::LEVELS,
+};
 
 /// Growth of units alike (model, customer, territory), fitted by the hub's fleet run. Figures are shares of a unit's
 /// limit, so that units of different size compare.
@@ -23,6 +27,10 @@ pub struct Pooled {
 
 /// Days of history from which a unit stands on its own.
 const OWN_DAYS: f64 = 90.0;
+/// The growth of a unit that others borrow from is that of so many days, the last.
+const GROWTH_DAYS: usize = 365;
+/// The gains of so many days tell how much a unit changes around its own growth.
+const GAIN_DAYS: usize = 30;
 /// Standard normal quantiles at [`LEVELS`], early dates from fast growth.
 pub(super) const NORMAL: [f64; 7] =
     [1.644_853_627, 1.281_551_566, 0.674_489_750, 0.0, -0.674_489_750, -1.281_551_566, -1.644_853_627];
@@ -38,14 +46,22 @@ impl Pooled {
             && self.day_spread >= 0.0
     }
 
+    /// Whether a history is so short that its answer rests on units alike, in part or whole.
+    pub fn helps(observations: &[Observation]) -> bool {
+        let times = || observations.iter().map(|row| row.at.as_second());
+        let (Some(first), Some(last)) = (times().min(), times().max()) else { return false };
+        ((last - first) as f64) < OWN_DAYS * DAY_SECONDS as f64
+    }
+
     /// Share of the answer that rests on units alike, for so many days of own history: all below the days that the
-    /// model needs, none from 90 days on.
+    /// model needs, then the less the more days there are, none from 90 days on.
     pub(super) fn share(history_days: usize, prior: &Prior) -> f64 {
         let least = f64::from(prior.days_min);
         if history_days < usize::from(prior.days_min) {
             return 1.0;
         }
-        ((OWN_DAYS - history_days as f64) / (OWN_DAYS - least).max(1.0)).clamp(0.0, 1.0)
+        let days = history_days.max(1) as f64;
+        (least / days * (OWN_DAYS - days) / (OWN_DAYS - least).max(1.0)).clamp(0.0, 1.0)
     }
 
     /// First passage over `gap` with the growth of units alike, corrected by the unit's own gain so far: a normal prior
@@ -96,6 +112,43 @@ pub(super) fn crossing(growth: f64, spread: f64, gap: f64) -> f64 {
     if days.is_finite() { days.clamp(1.0, NEVER_DAYS) } else { NEVER_DAYS }
 }
 
+/// How one unit has grown: what is pooled. Shares of its limit, as in [`Pooled`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitGrowth {
+    /// Mean growth a day.
+    pub mean: f64,
+    /// Standard deviation of its change a day around that.
+    pub day_spread: f64,
+}
+
+impl UnitGrowth {
+    /// Of a history that stands on its own: of at least 90 days, not stale, with a limit. Nothing after the moment of
+    /// asking is used.
+    pub fn of(question: &Question<'_>, prior: &Prior) -> Option<Self> {
+        let history = clean(question).history?;
+        let limit = question.limit.or(history.limit).filter(|limit| limit.is_finite() && *limit > 0.0)?;
+        let age_days = (question.as_of.as_second() - history.until.as_second()) / DAY_SECONDS;
+        let days = history.daily.len() - 1;
+        if (days as f64) < OWN_DAYS || age_days > i64::from(prior.stale_days) {
+            return None;
+        }
+        let year = &history.daily[days - days.min(GROWTH_DAYS)..];
+        let last = year.len() - 1;
+        let gain = |from: usize, to: usize| (year[to] - year[from]) / limit;
+        let gains: Vec<f64> = (0..last / GAIN_DAYS)
+            .map(|back| last - back * GAIN_DAYS)
+            .map(|to| gain(to - GAIN_DAYS, to))
+            .collect();
+        let mean_gain = gains.iter().sum::<f64>() / gains.len() as f64;
+        let square = gains.iter().map(|gain| (gain - mean_gain).powi(2)).sum::<f64>();
+        let growth = Self {
+            mean: gain(0, last) / last as f64,
+            day_spread: libm::sqrt(square / (gains.len() - 1) as f64 / GAIN_DAYS as f64),
+        };
+        (growth.mean.is_finite() && growth.day_spread.is_finite()).then_some(growth)
+    }
+}
+
 /// Sorted and told apart.
 pub(super) fn rising(mut values: [f64; 7]) -> [f64; 7] {
     values.sort_unstable_by(f64::total_cmp);
@@ -130,6 +183,35 @@ mod tests {
         assert!(
             faster < group && faster > 150.0,
             "{faster}: twice the growth over 20 days says something, not all"
+        );
+    }
+
+    #[test]
+    fn the_growth_of_a_unit_is_that_of_its_last_year_and_of_nothing_later() {
+        let observations: Vec<Observation> = (0..600_i64)
+            .map(|day| Observation {
+                at: jiff::Timestamp::from_second(1_700_000_000 + day * DAY_SECONDS).unwrap(),
+                used: 1e9 * (day + day.max(500) * 40) as f64,
+                limit: Some(1e12),
+            })
+            .collect();
+        let growth = |count: usize, days: usize| {
+            let question = Question {
+                resource: crate::unit::Resource::Capacity,
+                observations: &observations[..count],
+                limit: None,
+                as_of: observations[days].at,
+                horizon_days: 1,
+            };
+            UnitGrowth::of(&question, &Prior::builtin())
+        };
+        let known = growth(600, 450).unwrap();
+        assert!((known.mean - 1e-3).abs() < 1e-9 && known.day_spread < 1e-12, "{known:?}");
+        assert_eq!(growth(451, 450), Some(known));
+        assert_eq!(growth(90, 89), None, "too short to lend");
+        assert_eq!(growth(200, 300), None, "stale");
+        assert!(
+            Pooled::helps(&observations[..90]) && !Pooled::helps(&observations[..91]) && !Pooled::helps(&[])
         );
     }
 

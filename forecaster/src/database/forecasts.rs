@@ -1,11 +1,22 @@
 //! Forecasts of a run: written in arrays, read back for whoever asks.
 
-use headroom_core::forecast::{Factor, FanPoint, Forecast, Passage, Reason};
+use headroom_core::forecast::{Factor, FanPoint, Forecast, Passage, Pooled, Reason};
 use serde::Serialize;
 use tokio_postgres::types::Json;
 use tokio_postgres::{Error, GenericClient, Row, Transaction};
 
 use super::runs::Range;
+
+/// A forecast that was made, with whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Made {
+    /// Of which component.
+    pub(crate) component: i64,
+    /// What it says.
+    pub(crate) forecast: Forecast,
+    /// What it borrowed from units alike.
+    pub(crate) pooled: Option<Pooled>,
+}
 
 /// A stored forecast with whose it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,25 +33,22 @@ pub(crate) struct Stored {
 // Arrays and not COPY, which PostgreSQL refuses under row-level security.
 const INSERT: &str = "
     insert into fleet.forecasts (run_id, component_id, resource, state, reason_code, reason, p10, p50, p90, as_of, model,
-        data_from, data_until, last_used, resource_limit, samples, set_aside, passage, fan, why)
+        data_from, data_until, last_used, resource_limit, samples, set_aside, passage, fan, why, pooled)
     select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
         $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::timestamptz[], $13::timestamptz[],
-        $14::float8[], $15::float8[], $16::bigint[], $17::bigint[], $18::jsonb[], $19::jsonb[], $20::jsonb[])";
+        $14::float8[], $15::float8[], $16::bigint[], $17::bigint[], $18::jsonb[], $19::jsonb[], $20::jsonb[], $21::jsonb[])";
 
-/// Writes forecasts; each component is named beside its own.
-pub(crate) async fn write(
-    transaction: &Transaction<'_>,
-    run: i64,
-    forecasts: &[(i64, Forecast)],
-) -> Result<u64, Error> {
+/// Writes forecasts.
+pub(crate) async fn write(transaction: &Transaction<'_>, run: i64, forecasts: &[Made]) -> Result<u64, Error> {
     if forecasts.is_empty() {
         return Ok(0);
     }
-    fn column<'a, T>(forecasts: &'a [(i64, Forecast)], get: impl Fn(&'a Forecast) -> T) -> Vec<T> {
-        forecasts.iter().map(|(_, forecast)| get(forecast)).collect()
+    fn column<'a, T>(forecasts: &'a [Made], get: impl Fn(&'a Forecast) -> T) -> Vec<T> {
+        forecasts.iter().map(|made| get(&made.forecast)).collect()
     }
     let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let component: Vec<i64> = forecasts.iter().map(|(component, _)| *component).collect();
+    let component: Vec<i64> = forecasts.iter().map(|made| made.component).collect();
+    let pooled: Vec<_> = forecasts.iter().map(|made| made.pooled.as_ref().map(Json)).collect();
     transaction
         .execute(
             INSERT,
@@ -65,6 +73,7 @@ pub(crate) async fn write(
                 &column(forecasts, |f| Json(&f.passage)),
                 &column(forecasts, |f| Json(&f.fan)),
                 &column(forecasts, |f| Json(&f.why)),
+                &pooled,
             ],
         )
         .await
@@ -80,9 +89,10 @@ pub(crate) async fn carry_over(
     transaction
         .execute(
             "insert into fleet.forecasts (component_id, resource, run_id, state, reason_code, reason, p10, p50, p90, as_of,
-                 model, data_from, data_until, last_used, resource_limit, samples, set_aside, passage, fan, why)
+                 model, data_from, data_until, last_used, resource_limit, samples, set_aside, passage, fan, why, pooled)
              select f.component_id, f.resource, $1, f.state, f.reason_code, f.reason, f.p10, f.p50, f.p90, f.as_of, f.model,
-                    f.data_from, f.data_until, f.last_used, f.resource_limit, f.samples, f.set_aside, f.passage, f.fan, f.why
+                    f.data_from, f.data_until, f.last_used, f.resource_limit, f.samples, f.set_aside, f.passage, f.fan, f.why,
+                    f.pooled
                from unnest($2::bigint[], $3::text[]) as wanted (component_id, resource)
                join fleet.forecast_runs r on r.is_current
                join fleet.forecasts f on f.component_id = wanted.component_id and f.resource = wanted.resource

@@ -1,12 +1,12 @@
 //! Daily histories as the forecast wants them, and what stands beside each unit for its plan.
 
-use headroom_core::forecast::Observation;
+use headroom_core::forecast::{Observation, Pooled};
 use headroom_core::plan::{Installed, Terms};
 use headroom_core::quantity::Bytes;
 use headroom_core::unit::Resource;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use tokio_postgres::{Error, GenericClient};
+use tokio_postgres::{Error, GenericClient, Row};
 
 use super::runs::Range;
 
@@ -29,12 +29,43 @@ pub(crate) struct Component {
     pub(crate) interface: Option<String>,
     /// Bytes that may be written over its life.
     pub(crate) rated_write_bytes: Option<Bytes>,
+    /// By what others are like it.
+    pub(crate) likeness: Likeness,
+}
+
+/// By what units are alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Likeness {
+    /// Kind of the component.
+    pub(crate) kind: String,
+    /// Model of the unit.
+    pub(crate) model: Option<String>,
+    /// Key of the customer.
+    pub(crate) customer: Option<i64>,
+    /// Name of the customer's territory.
+    pub(crate) territory: Option<String>,
+}
+
+impl Likeness {
+    /// From four columns of a row.
+    fn of(row: &Row, first: usize) -> Result<Self, Error> {
+        Ok(Self {
+            kind: row.try_get(first)?,
+            model: row.try_get(first + 1)?,
+            customer: row.try_get(first + 2)?,
+            territory: row.try_get(first + 3)?,
+        })
+    }
 }
 
 const COMPONENTS: &str = "
     with recursive parts as (
-        select k.component_id, k.unit_id, k.kind, k.status_until, k.capacity_bytes, k.specs, u.kind as unit_kind
+        select k.component_id, k.unit_id, k.kind, k.status_until, k.capacity_bytes, k.specs, u.kind as unit_kind,
+               coalesce(d.sku, u.model) as model, u.customer_id, t.name as territory
           from fleet.units u join fleet.components k using (unit_id)
+          left join fleet.products d using (product_id)
+          left join fleet.customers c using (customer_id)
+          left join fleet.territories t using (territory_id)
          where u.unit_id between $1 and $2 and u.life not in ('replaced', 'retired') and k.gone_at is null),
     telling as (
         select p.component_id from parts p
@@ -48,7 +79,8 @@ const COMPONENTS: &str = "
     select p.component_id, p.unit_id, p.kind in ('drive', 'namespace', 'volume_group', 'volume')
                and p.component_id in (select provider_id from below),
            p.unit_kind <> 'other', p.status_until, p.capacity_bytes, p.specs ->> 'interface',
-           case when jsonb_typeof(p.specs -> 'rated_write_bytes') = 'number' then (p.specs ->> 'rated_write_bytes')::numeric end
+           case when jsonb_typeof(p.specs -> 'rated_write_bytes') = 'number' then (p.specs ->> 'rated_write_bytes')::numeric end,
+           p.kind, p.model, p.customer_id, p.territory
       from parts p order by p.unit_id, p.component_id";
 
 /// The components of the units of a range.
@@ -69,9 +101,31 @@ pub(crate) async fn components(client: &impl GenericClient, range: Range) -> Res
                     .try_get::<_, Option<Decimal>>(7)?
                     .and_then(|rated| u64::try_from(rated).ok())
                     .map(Bytes),
+                likeness: Likeness::of(row, 8)?,
             })
         })
         .collect()
+}
+
+const SAMPLE: &str = "
+    with parts as (
+        select k.component_id, k.kind, coalesce(d.sku, u.model) as model, u.customer_id, t.name as territory,
+               hashint8(k.component_id) as chance
+          from fleet.units u join fleet.components k using (unit_id)
+          left join fleet.products d using (product_id)
+          left join fleet.customers c using (customer_id)
+          left join fleet.territories t using (territory_id)
+         where u.life not in ('replaced', 'retired') and k.gone_at is null and k.status_until is not null),
+    ranked as (
+        select parts.*, least(row_number() over (partition by kind, model order by chance, component_id),
+                              row_number() over (partition by kind, customer_id order by chance, component_id)) as place
+          from parts)
+    select component_id, kind, model, customer_id, territory from ranked order by place, chance, component_id limit $1";
+
+/// Components that tell something, at most so many, of each model and each customer as many as of the others.
+pub(crate) async fn sample(client: &impl GenericClient, most: i64) -> Result<Vec<(i64, Likeness)>, Error> {
+    let rows = client.query(SAMPLE, &[&most]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, Likeness::of(row, 1)?))).collect()
 }
 
 /// One resource's history.
@@ -83,6 +137,8 @@ pub(crate) struct History {
     pub(crate) resource: Resource,
     /// Its values, one a day.
     pub(crate) observations: Vec<Observation>,
+    /// What it borrows from units alike.
+    pub(crate) pooled: Option<Pooled>,
 }
 
 /// Daily histories of these components up to a moment, in the order of component and resource.
@@ -109,7 +165,7 @@ pub(crate) async fn daily(
             .zip(limits)
             .map(|((at, used), limit)| Observation { at, used, limit })
             .collect();
-        histories.push(History { component: row.try_get(0)?, resource, observations });
+        histories.push(History { component: row.try_get(0)?, resource, observations, pooled: None });
     }
     // Here and not in SQL, which would write the arrays to disk to sort them.
     histories.sort_by_key(|one| (one.component, one.resource));

@@ -324,11 +324,28 @@ pub(crate) async fn current_id(client: &impl GenericClient) -> Result<Option<i64
     Ok(row.map(|row| row.get(0)))
 }
 
-/// The newest fitted constants; `None` where none were fitted yet.
-pub(crate) async fn newest_prior(client: &impl GenericClient) -> Result<Option<Prior>, Error> {
-    let row = client
-        .query_opt("select constants from fleet.priors order by fitted_at desc, version desc limit 1", &[])
+/// Keeps what was fitted of units alike beside its run.
+pub(crate) async fn keep_alike(
+    client: &impl GenericClient,
+    run: i64,
+    units: i64,
+    fitted: &(impl Serialize + std::fmt::Debug + Sync),
+) -> Result<(), Error> {
+    client
+        .execute(
+            "insert into fleet.priors (run_id, units, constants) values ($1, $2, $3)",
+            &[&run, &units, &Json(fitted)],
+        )
         .await?;
+    Ok(())
+}
+
+/// What a run knows of units alike; `None` where it knows nothing, or was begun by another version of this program.
+pub(crate) async fn alike<T: serde::de::DeserializeOwned>(
+    client: &impl GenericClient,
+    run: i64,
+) -> Result<Option<T>, Error> {
+    let row = client.query_opt("select constants from fleet.priors where run_id = $1", &[&run]).await?;
     let constants: Option<serde_json::Value> = row.map(|row| row.try_get(0)).transpose()?;
     Ok(constants.and_then(|constants| serde_json::from_value(constants).ok()))
 }

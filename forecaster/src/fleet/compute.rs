@@ -5,6 +5,8 @@ use headroom_core::plan::{Installed, Item, Need, alternatives};
 use headroom_core::unit::Resource;
 use jiff::Timestamp;
 
+use super::alike::Alike;
+use crate::database::forecasts::Made;
 use crate::database::histories::{Component, History, Site};
 use crate::database::plans::UnitPlan;
 
@@ -13,6 +15,8 @@ use crate::database::plans::UnitPlan;
 pub(crate) struct Asked {
     /// The model's constants.
     pub(crate) prior: Prior,
+    /// What units alike have shown.
+    pub(crate) alike: Alike,
     /// The moment of asking.
     pub(crate) as_of: Timestamp,
     /// How far to look, days.
@@ -34,16 +38,21 @@ impl Asked {
         }
     }
 
+    /// The constants for one history, with what it borrows from units alike.
+    fn prior(&self, history: &History) -> Prior {
+        Prior { pooled: history.pooled.clone(), ..self.prior.clone() }
+    }
+
     /// Forecasts one history.
     pub(crate) fn forecast(&self, history: &History) -> Forecast {
-        forecast(&self.question(history), &self.prior)
+        forecast(&self.question(history), &self.prior(history))
     }
 }
 
 /// Of a unit's forecasts the one that binds first, as the worklist has it: exhausted, then the earliest P10, then
 /// capacity before the others.
-pub(crate) fn binding(forecasts: &[(i64, Forecast)]) -> Option<usize> {
-    let rank = |(component, one): &(i64, Forecast)| {
+pub(crate) fn binding(forecasts: &[Made]) -> Option<usize> {
+    let rank = |Made { component, forecast: one, .. }: &Made| {
         let dated = |at: Option<Timestamp>| at.unwrap_or(Timestamp::MAX);
         (
             one.state != State::AlreadyExhausted,
@@ -55,7 +64,7 @@ pub(crate) fn binding(forecasts: &[(i64, Forecast)]) -> Option<usize> {
         )
     };
     (0..forecasts.len())
-        .filter(|index| matches!(forecasts[*index].1.state, State::Dated | State::AlreadyExhausted))
+        .filter(|index| matches!(forecasts[*index].forecast.state, State::Dated | State::AlreadyExhausted))
         .min_by_key(|index| rank(&forecasts[*index]))
 }
 
@@ -64,12 +73,12 @@ pub(crate) fn plan(
     asked: &Asked,
     site: &Site,
     components: &[Component],
-    forecasts: &[(i64, Forecast)],
+    forecasts: &[Made],
     histories: &[History],
     catalogue: &[Item],
 ) -> Option<UnitPlan> {
     let first = binding(forecasts)?;
-    let (component, forecast) = &forecasts[first];
+    let Made { component, forecast, .. } = &forecasts[first];
     let history =
         histories.iter().find(|one| one.component == *component && one.resource == forecast.resource)?;
     let part = components.iter().find(|one| one.id == *component)?;
@@ -77,7 +86,7 @@ pub(crate) fn plan(
         .iter()
         .enumerate()
         .filter(|(index, _)| *index != first)
-        .map(|(_, (_, other))| other.clone())
+        .map(|(_, other)| other.forecast.clone())
         .collect();
     let installed = Installed {
         interface: site.installed.interface.clone().or_else(|| part.interface.clone()),
@@ -88,7 +97,7 @@ pub(crate) fn plan(
     };
     let need = Need {
         question: &asked.question(history),
-        prior: &asked.prior,
+        prior: &asked.prior(history),
         forecast,
         others: &others,
         installed: &installed,

@@ -1,9 +1,13 @@
 //! Forecasts of the fleet, in ranges of units that several services claim from one run.
 //!
 //! [`run`] begins, shares out and publishes, [`range`] does one range in one transaction, [`select`] says which units are
-//! due, [`compute`] asks core, [`settle`] rounds once for all readers, [`validate`] holds back what cannot be.
-//! Earlier origins are judged by what came, and the band's width is set by it, with core's functions.
+//! due, [`alike`] fits what short histories borrow, [`compute`] asks core, [`settle`] rounds once for all readers,
+//! [`validate`] holds back what cannot be. Earlier origins are judged by what came, and the band's width is set by it,
+//! with core's functions.
 
+mod alike;
+#[cfg(test)]
+mod alike_tests;
 mod compute;
 mod range;
 mod run;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use headroom_core::forecast::{Forecast, JUDGED_DAYS, Prior, Question, backtest, follow};
+use headroom_core::forecast::{JUDGED_DAYS, Pooled, Prior, Question, backtest, follow};
 use headroom_core::plan::Item;
 use headroom_core::unit::Resource;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use super::select::{counts, unchanged};
 use super::settle::settle;
 use super::validate::flaw;
 use crate::database::backtests::{self, Judged};
-use crate::database::forecasts::{self, Stored};
+use crate::database::forecasts::{self, Made, Stored};
 use crate::database::histories::{self, Component, History, Site};
 use crate::database::plans::{self, UnitPlan};
 use crate::database::runs::{self, Done, Range, Run, Scope};
@@ -33,7 +33,7 @@ struct Given {
 /// What came of it.
 #[derive(Default)]
 struct Computed {
-    forecasts: Vec<(i64, Forecast)>,
+    forecasts: Vec<Made>,
     /// Components and resources whose new forecast cannot be.
     held_back: Vec<(i64, &'static str)>,
     plans: Vec<UnitPlan>,
@@ -161,7 +161,8 @@ async fn computed(
         return Ok(Computed::default());
     }
     let ids: Vec<i64> = components.iter().map(|part| part.id).collect();
-    let histories = histories::daily(transaction, asked.as_of, &ids).await?;
+    let mut histories = histories::daily(transaction, asked.as_of, &ids).await?;
+    lend(&mut histories, &components, asked);
     let sites = histories::sites(transaction, range).await?;
     let (asked, catalogue) = (Arc::clone(asked), Arc::clone(catalogue));
     let given = Given { asked, catalogue, components, sites, histories, previous };
@@ -169,12 +170,20 @@ async fn computed(
     tokio::task::spawn_blocking(move || compute(&given)).await.context("the computation of a range ended")
 }
 
+/// Gives short histories what units alike have shown.
+fn lend(histories: &mut [History], components: &[Component], asked: &Asked) {
+    for history in histories.iter_mut().filter(|one| Pooled::helps(&one.observations)) {
+        let likeness = components.iter().find(|part| part.id == history.component).map(|part| &part.likeness);
+        history.pooled = likeness.and_then(|likeness| asked.alike.pooled(history.resource, likeness));
+    }
+}
+
 fn compute(given: &Given) -> Computed {
     let parts: BTreeMap<i64, &Component> = given.components.iter().map(|part| (part.id, part)).collect();
     let before: BTreeMap<_, _> =
         given.previous.iter().map(|one| ((one.component_id, one.forecast.resource), &one.forecast)).collect();
     let mut computed = Computed::default();
-    let mut of_unit: BTreeMap<i64, Vec<(i64, Forecast)>> = BTreeMap::new();
+    let mut of_unit: BTreeMap<i64, Vec<Made>> = BTreeMap::new();
     for history in &given.histories {
         let Some(part) = parts.get(&history.component).filter(|part| counts(part, history.resource)) else {
             continue;
@@ -189,7 +198,11 @@ fn compute(given: &Given) -> Computed {
             computed.held_back.push((history.component, history.resource.as_str()));
             continue;
         }
-        of_unit.entry(part.unit).or_default().push((history.component, forecast));
+        of_unit.entry(part.unit).or_default().push(Made {
+            component: history.component,
+            forecast,
+            pooled: history.pooled.clone(),
+        });
     }
     for site in &given.sites {
         let Some(forecasts) = of_unit.get(&site.unit) else { continue };

@@ -1,5 +1,6 @@
 //! A fleet run: begun or gone on with, worked on by several threads and services, published whole.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,9 +12,11 @@ use headroom_core::plan::Item;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::alike::Alike;
 use super::compute::Asked;
 use super::range::{backtest_range, forecast_range, plan_range};
 use crate::config::Settings;
+use crate::database::histories::{self, Likeness};
 use crate::database::runs::{self, Done, Published, Run, Scope};
 use crate::database::{backtests, plans};
 use crate::failure::Failure;
@@ -27,6 +30,9 @@ const WAIT: Duration = Duration::from_millis(200);
 const LOOKS_MAX: u32 = 9_000;
 /// At most one of so many forecasts may be held back; else the run is given up.
 const HELD_BACK_SHARE: i64 = 100;
+
+/// Most components whose growth is looked at for units alike: of a fleet of 100,000, one in 25.
+const LENDERS_MAX: i64 = 4_000;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +84,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Summary> {
     let run = begin_or_join(hub, request).await?;
     let catalogue = Arc::new(plans::catalogue(&**hub.pool().get().await?).await?);
-    let asked = Arc::new(asked(hub.settings(), &run));
+    let asked = Arc::new(asked(hub, &run).await?);
     let (waiting, total) = runs::progress(&**hub.pool().get().await?, run.id).await?;
     let done = AtomicI64::new(total - waiting);
     watch(done.load(Ordering::Relaxed), total);
@@ -133,27 +139,42 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
         None => now,
     };
     let outcomes = backtests::outcomes(&*transaction, as_of, i32::from(JUDGED_DAYS)).await?;
-    let prior = recalibrated(fitted(&*transaction).await?, &outcomes);
+    let prior = recalibrated(Prior::builtin(), &outcomes);
+    let alike = fitted(&transaction, as_of, &prior).await?;
     let units_a_range = i64::from(hub.settings().forecast_claim);
     let run = runs::begin(&transaction, as_of, request.scope, &prior, units_a_range).await?;
+    runs::keep_alike(&*transaction, run.id, alike.units(), &alike).await?;
     transaction.commit().await?;
     Ok(run)
 }
 
-/// The constants that were fitted last, or those of this program.
-async fn fitted(client: &impl tokio_postgres::GenericClient) -> anyhow::Result<Prior> {
-    Ok(runs::newest_prior(client).await?.unwrap_or_else(Prior::builtin))
+/// What units alike have shown up to a moment, from a sample of the fleet.
+async fn fitted(
+    transaction: &tokio_postgres::Transaction<'_>,
+    as_of: Timestamp,
+    prior: &Prior,
+) -> anyhow::Result<Alike> {
+    let sample = histories::sample(transaction, LENDERS_MAX).await?;
+    let components: Vec<i64> = sample.iter().map(|(component, _)| *component).collect();
+    let histories = histories::daily(transaction, as_of, &components).await?;
+    let likeness: BTreeMap<i64, Likeness> = sample.into_iter().collect();
+    let prior = prior.clone();
+    tokio::task::spawn_blocking(move || Alike::of_histories(&histories, &likeness, as_of, &prior))
+        .await
+        .context("the fit of units alike ended")?
 }
 
-fn asked(settings: &Settings, run: &Run) -> Asked {
+async fn asked(hub: &Hub, run: &Run) -> anyhow::Result<Asked> {
+    let settings = hub.settings();
     let days = SignedDuration::from_hours(24 * i64::from(settings.plan_horizon_days));
-    Asked {
+    Ok(Asked {
         prior: run.prior.clone(),
+        alike: runs::alike(&**hub.pool().get().await?, run.id).await?.unwrap_or_default(),
         as_of: run.as_of,
         horizon_days: settings.forecast_horizon_days,
         lasts_to: run.as_of.checked_add(days).unwrap_or(Timestamp::MAX),
         confidence: settings.plan_confidence,
-    }
+    })
 }
 
 /// How many ranges are worked on at the same time: while one is read, another is computed.
@@ -219,7 +240,7 @@ pub(crate) async fn plan_again(
     let mut client = hub.pool().get().await?;
     let Some(run) = runs::current(&**client).await? else { return Ok(None) };
     let catalogue = Arc::new(plans::catalogue(&**client).await?);
-    let asked = Arc::new(asked(hub.settings(), &run));
+    let asked = Arc::new(asked(hub, &run).await?);
     let ranges = runs::ranges(&**client, run.id).await?;
     let total = i64::try_from(ranges.len()).unwrap_or(i64::MAX);
     let mut planned = 0;
@@ -236,7 +257,7 @@ pub(crate) async fn plan_again(
 pub(super) async fn backtest_again(hub: &Hub) -> anyhow::Result<usize> {
     let mut client = hub.pool().get().await?;
     let Some(run) = runs::current_id(&**client).await? else { return Ok(0) };
-    let prior = Arc::new(fitted(&**client).await?);
+    let prior = Arc::new(Prior::builtin());
     let as_of = Timestamp::now();
     let mut judged = 0;
     for range in runs::ranges(&**client, run).await? {

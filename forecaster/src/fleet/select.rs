@@ -51,7 +51,7 @@ mod tests {
 
     use super::{counts, unchanged};
     use crate::database::forecasts::Stored;
-    use crate::database::histories::Component;
+    use crate::database::histories::{Component, Likeness};
 
     fn at(hours: i64) -> Timestamp {
         "2026-11-24T00:00:00Z".parse::<Timestamp>().expect("a time") + SignedDuration::from_hours(hours)
@@ -67,6 +67,7 @@ mod tests {
             space: None,
             interface: None,
             rated_write_bytes: None,
+            likeness: Likeness::default(),
         }
     }
 
