@@ -137,7 +137,7 @@ soak: built test-devices ## what takes longer: emulated machines, kill loops, fu
 	tests/fuzz/run $(or $(FUZZ_SECONDS),600)
 
 .PHONY: bench
-bench: bench-store bench-intake bench-forecast ## measure: the series store, the intake and the forecast
+bench: bench-store bench-intake bench-forecast bench-fleet ## measure: the series store, the intake, the forecast and the fleet run
 
 .PHONY: bench-store
 bench-store: build ## bytes and CPU of the series store against plain PostgreSQL, and TimescaleDB where it is installed
@@ -150,3 +150,7 @@ bench-intake: build ## pushes a second that one hub takes from 1,000 nodes, with
 .PHONY: bench-forecast
 bench-forecast: build ## accuracy and speed of the forecast against others, beside the goals
 	tests/bench/forecast/run $(BENCH)
+
+.PHONY: bench-fleet
+bench-fleet: build ## seconds and memory of a fleet run over 100,000 units of 400 days, from PostgreSQL to stored forecasts
+	cargo bench --workspace --locked --bench fleet -- $(BENCH)

@@ -58,7 +58,11 @@ impl Hub {
 
     /// The same with more settings, as lines of TOML with dotted keys.
     pub fn with(settings: &str) -> Self {
-        let cluster = Cluster::start();
+        Self::on(Cluster::start(), settings)
+    }
+
+    /// The same on a server that is there already.
+    pub fn on(cluster: Cluster, settings: &str) -> Self {
         cluster.psql("postgres", &format!("create database {DATABASE}"));
         let folder = tempfile::Builder::new().prefix("headroom-hub-").tempdir().expect("a folder");
         let (web, intake) = (free_address(), free_address());
