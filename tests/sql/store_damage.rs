@@ -11,7 +11,7 @@ fn sealed(cluster: &Cluster, rows: u32) {
         "db",
         &format!(
             "create table t (at timestamptz not null, device bigint not null, used bigint, busy float4, ok boolean, note text);
-             insert into t select timestamptz '2026-01-01' + n * interval '1 minute', 1, 4096 * (n * n % 1000), n / 3.0, n % 5 = 0,
+             insert into t select timestamptz '2026-01-01 23:10+00' + n * interval '1 minute', 1, 4096 * (n * n % 1000), n / 3.0, n % 5 = 0,
                  case n % 3 when 0 then 'a' when 1 then 'ä' end from generate_series(1, {rows}) n;
              create table p as table t;
              select headroom.create_hypertable('t', 'at', 'device');
@@ -26,10 +26,20 @@ const EVERY_ROW: &str = "(table t except all table p) union all (table p except 
 const SUMMARIES: &str = "select count(*), count(note), sum(used), max(used), min(at), avg(used) from t \
     except all select count(*), count(note), sum(used), max(used), min(at), avg(used) from p";
 
+/// The same of figures that come from the blocks' days, of all columns that have them.
+const DAYS: &str = "select device, headroom.time_bucket('1 day', at, timestamptz '2026-01-01 00:00+00'), count(*), sum(used), max(busy), headroom.last(ok, at) from t group by 1, 2 \
+    except all select device, headroom.time_bucket('1 day', at, timestamptz '2026-01-01 00:00+00'), count(*), sum(used), max(busy), headroom.last(ok, at) from p group by 1, 2";
+/// The same as arrays.
+const ARRAYS: &str = "select column_name, v from headroom.daily_arrays('t', null::bigint[], array['used', 'busy', 'ok'], array['max', 'min', 'first']) a, unnest(a.value) v \
+    except all (select 'used', max(used)::float8 from p group by date_bin('1 day', at, '2026-01-01 00:00+00') union all select 'busy', min(busy)::float8 from p group by date_bin('1 day', at, '2026-01-01 00:00+00') \
+    union all select 'ok', (array_agg(ok::int order by at))[1]::float8 from p group by date_bin('1 day', at, '2026-01-01 00:00+00'))";
+
 /// Flips bits of every byte of a column of the blocks, and asks how it differs from its twin: damage is told, or the
 /// answer is right.
 async fn flip(cluster: &Cluster, column: &str, difference: &str) -> (usize, usize) {
     let client = cluster.connect("db").await;
+    // So few rows are cheaper to aggregate one by one; the blocks' days are to be asked.
+    client.batch_execute("set cpu_tuple_cost = 1").await.expect("sets");
     let length: i32 = client
         .query_one(&format!("select length({column}) from t_blocks"), &[])
         .await
@@ -71,7 +81,13 @@ async fn flip(cluster: &Cluster, column: &str, difference: &str) -> (usize, usiz
 async fn every_flipped_byte_is_told_or_harmless() {
     let cluster = Cluster::start();
     sealed(&cluster, 100);
-    for (column, difference) in [("directory", EVERY_ROW), ("payload", EVERY_ROW), ("directory", SUMMARIES)] {
+    for (column, difference) in [
+        ("directory", EVERY_ROW),
+        ("payload", EVERY_ROW),
+        ("directory", SUMMARIES),
+        ("rollup", DAYS),
+        ("rollup", ARRAYS),
+    ] {
         let (told, right) = flip(&cluster, column, difference).await;
         assert_eq!(right, 0, "{column}: {told} told");
     }
@@ -88,13 +104,17 @@ fn cut_and_foreign_blocks_are_told() {
         "payload = substr(payload, 1, length(payload) - 1)",
         "payload = ''",
         "payload = directory, directory = payload",
+        "rollup = substr(rollup, 1, length(rollup) - 1)",
+        "rollup = rollup || '\\x00'",
+        "rollup = directory",
+        "rollup = payload",
         "row_count = row_count + 1",
         "row_count = -1",
         "first_time = first_time - interval '1 day'",
         "last_time = '-infinity'",
     ] {
         let error = cluster
-            .try_psql("db", &format!("\\set VERBOSITY verbose\nbegin; update t_blocks set {change}; select sum(used + 0), count(lower(note)) from t; commit"))
+            .try_psql("db", &format!("\\set VERBOSITY verbose\nbegin; update t_blocks set {change}; select sum(used + 0), count(lower(note)) from t; select headroom.time_bucket('1 day', at), sum(used) from t group by 1; commit"))
             .expect_err(change);
         assert!(format!("{error:#}").contains("XX001"), "{change}: {error:#}");
     }

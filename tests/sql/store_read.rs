@@ -87,9 +87,14 @@ fn differences(one: &str, other: &str) -> String {
 #[test]
 fn daily_arrays_are_those_of_plain_sql() {
     let cluster = twins();
-    for (column, companion) in
-        [("used", "size"), ("hot", "used"), ("size", "wear"), ("wear", "pct"), ("pct", "used")]
-    {
+    for (column, companion) in [
+        ("used", "size"),
+        ("hot", "used"),
+        ("size", "wear"),
+        ("wear", "pct"),
+        ("pct", "hot"),
+        ("size", "hot"),
+    ] {
         for statistic in ["first", "last", "min", "max", "count", "p95"] {
             let one = arrays("null::bigint[]", column, statistic, companion, "");
             let other =
@@ -157,12 +162,15 @@ fn the_latest_rows_are_those_of_plain_sql() {
 }
 
 /// Aggregates that are answered from blocks, and a few that look like it and are not.
-const AGGREGATES: [&str; 14] = [
+const AGGREGATES: [&str; 17] = [
     "select count(*), count(used), sum(used), avg(used), min(used), max(used), min(busy), max(busy), min(pct), max(pct), sum(hot), avg(size), min(at), max(at), count(note), count(device), max(wear) from TABLE",
     "select device, count(*), sum(used), avg(hot), min(busy), max(pct), headroom.first(used, at), headroom.last(busy, at), headroom.last(ok, at), headroom.first(size, at), max(wear) from TABLE group by device",
     "select device, date_bin('1 day', at, '2026-01-01 00:00+00') as day, max(used), min(pct), avg(hot), count(size), headroom.last(used, at), headroom.first(wear, at) from TABLE group by 2, 1",
     "select headroom.time_bucket('5 hours', at) as b, sum(used), avg(size), max(busy), count(*) from TABLE group by b having count(*) > 3",
     "select headroom.time_bucket('1 day', at, timestamptz '2030-01-01 07:00+00'), max(at) - min(at) from TABLE group by 1",
+    "select device, date_bin('1 day', at, '2026-01-01 00:00+00') as day, count(*), count(hot), sum(hot), avg(size), min(pct), max(pct), headroom.first(hot, at), headroom.last(ok, at), min(at), max(at), headroom.last(size, at), max(wear) from TABLE group by 1, 2",
+    "select headroom.time_bucket('7 days', at) as week, sum(hot), max(pct), count(*) from TABLE where at >= '2026-01-02' group by 1",
+    "select device, date_bin('2 days', at, '2026-01-02 00:00+00') as days, headroom.last(pct, at), min(hot) from TABLE group by 1, 2",
     "select device, max(used) + count(*), device * 2 from TABLE where at >= '2026-01-02 12:00' and at < '2026-01-11 13:30' group by device",
     "select device, sum(wear) from TABLE where device in (1, 3, 8) and '2026-01-06' >= at group by device order by device desc",
     "select count(*), max(used) from TABLE where device = 77",
@@ -207,6 +215,37 @@ fn aggregates_come_from_blocks_and_are_those_of_plain_rows() {
     let explained = cluster.psql("db", "explain (analyze, timing off) select max(used), count(*) from t");
     assert!(explained.contains("Blocks Answered from Summaries: 12"), "{explained}");
     assert!(explained.contains("Blocks Decoded: 0"), "{explained}");
+    let daily = "explain (analyze, timing off) select device, headroom.time_bucket('1 day', at), sum(hot), count(*) from t where {bounds} group by 1, 2";
+    let explained = cluster.psql("db", &daily.replace("{bounds}", "true"));
+    assert!(explained.contains("Blocks Answered by Day: 6"), "{explained}");
+    let cut = cluster.psql("db", &daily.replace("{bounds}", "at > '2026-01-02 12:00+00'"));
+    assert!(cut.contains("Blocks Answered by Day: 4"), "{cut}");
+}
+
+#[test]
+fn the_first_rows_in_order_are_those_of_plain_rows() {
+    let cluster = twins();
+    for sealing in ["select 1", "select headroom.seal('t')"] {
+        cluster.psql("db", sealing);
+        for columns in ["at, used, hot, pct, ok, size", "device, wear, busy", "note, at"] {
+            for (order, limit) in [("at desc", 1), ("at", 1), ("at desc", 3), ("at", 3)] {
+                for bounds in ["true", "at < '2026-01-09 03:00+00'", "at > '2026-01-03 01:00+00'", "hot > 3"]
+                {
+                    let sql = format!(
+                        "select d, l.* from generate_series(0, 5) d, lateral (select {columns} from TABLE a where a.device = d and {bounds} order by {order} limit {limit}) l"
+                    );
+                    let same = cluster.psql("db", &format!("select same({})", quoted(&sql)));
+                    assert!(same.starts_with("0 of ") && !same.ends_with(" 0"), "{sql}: {same}");
+                }
+            }
+        }
+    }
+    let plan = cluster.psql(
+        "db",
+        "explain (analyze, costs off, timing off) select at, used, hot from t where device = 1 and at < '2026-01-20' order by at desc limit 1",
+    );
+    assert!(plan.contains("Blocks Read: 0"), "{plan}");
+    assert!(plan.contains("Block Cond: ((t_2.at < '2026-01-20"), "{plan}");
 }
 
 fn quoted(sql: &str) -> String {

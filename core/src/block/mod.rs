@@ -1,7 +1,7 @@
 //! The sealed block of the series store: many rows of one segment, column by column. docs/block-format.md draws it.
 //!
-//! A block is two byte strings: a small [`directory`] (what is in the block, where, and its summaries) and a payload of
-//! one section per column. A reader takes the directory, decides, and decodes only the sections that it wants.
+//! A block is three byte strings: a small [`directory`] (what is in the block, where, and its summaries), a [`rollup`] of
+//! its days, which may be empty, and a payload of one section per column. A reader takes the directory, decides, and decodes only the sections that it wants.
 //! Decoding never panics and never allocates by a length that was not checked; whatever is wrong is a [`Damage`].
 //!
 //! | Room | What it is for |
@@ -10,6 +10,7 @@
 //! | [`directory`] | the head of a block: columns, sections, checksums, summaries |
 //! | [`codec`] | how one column becomes a section and back |
 //! | [`summary`] | least, greatest, first and last value and sum of a column, without decoding it |
+//! | [`rollup`] | the same of each day |
 //! | [`write`](mod@write) | rows to block |
 //! | [`wire`] | numbers to bytes and back, every length checked |
 
@@ -18,6 +19,8 @@ pub mod column;
 pub mod damage;
 pub mod directory;
 mod nulls;
+mod packed;
+pub mod rollup;
 pub mod summary;
 pub mod wire;
 pub mod write;
@@ -25,6 +28,7 @@ pub mod write;
 pub use column::{ByteStrings, Column, Kind, Values};
 pub use damage::Damage;
 pub use directory::{Directory, Entry};
+pub use rollup::Rollup;
 pub use write::{Block, write};
 
 /// No block holds more rows.

@@ -2,6 +2,9 @@
 
 use super::Damage;
 
+/// The bytes of the longest variable-length integer.
+const MAX_VARINT: usize = 10;
+
 /// Reads from the front of a byte string, never past its end.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
@@ -67,16 +70,19 @@ impl<'a> Reader<'a> {
     /// At the end, and when it has more than 64 bits.
     pub fn varint(&mut self) -> Result<u64, Damage> {
         let mut value = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8()?;
+        for (i, byte) in self.rest.iter().take(MAX_VARINT).enumerate() {
             let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
+            if i == MAX_VARINT - 1 && bits > 1 {
                 break;
             }
-            value |= bits << shift;
+            value |= bits << (7 * i);
             if byte & 0x80 == 0 {
+                self.rest = &self.rest[i + 1..];
                 return Ok(value);
             }
+        }
+        if self.rest.len() < MAX_VARINT {
+            return Err(Damage::Truncated { need: self.rest.len() + 1, have: self.rest.len() });
         }
         Err(Damage::Impossible { what: "a variable-length integer", value })
     }

@@ -12,6 +12,8 @@ use super::{
 pub struct Block {
     /// The bytes of its [`Directory`].
     pub directory: Vec<u8>,
+    /// The bytes of its [`rollup`](super::rollup); empty without one, as [`write`] leaves it.
+    pub rollup: Vec<u8>,
     /// The sections, one after the other.
     pub payload: Vec<u8>,
 }
@@ -45,7 +47,7 @@ pub fn write(first_time: i64, last_time: i64, columns: &[(u32, &Column)], effort
         });
     }
     let directory = Directory { rows: rows as u32, first_time, last_time, entries }.to_bytes();
-    Block { directory, payload }
+    Block { directory, rollup: Vec::new(), payload }
 }
 
 #[cfg(test)]

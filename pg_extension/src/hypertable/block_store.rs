@@ -59,10 +59,11 @@ impl<'a> BlockStore<'a> {
             datum::datum_of_time(directory.last_time, form),
             pg_sys::Datum::from(directory.rows as i32),
             bytea(&block.directory),
+            bytea(&block.rollup),
             bytea(&block.payload),
         ];
         let skip = usize::from(self.layout.segment.is_none());
-        let nulls = [false; 6];
+        let nulls = [false; 7];
         // SAFETY: as many values as the table has columns, of their types; the tuple is freed once written.
         unsafe {
             let descriptor = (*self.table.as_ptr()).rd_att;

@@ -166,6 +166,7 @@ pub(crate) struct BlockColumns {
     pub(crate) last_time: i16,
     pub(crate) row_count: i16,
     pub(crate) directory: i16,
+    pub(crate) rollup: i16,
     pub(crate) payload: i16,
 }
 
@@ -179,7 +180,8 @@ impl Layout {
             last_time: base + 2,
             row_count: base + 3,
             directory: base + 4,
-            payload: base + 5,
+            rollup: base + 5,
+            payload: base + 6,
         }
     }
 
@@ -191,6 +193,13 @@ impl Layout {
     /// The time column.
     pub(crate) fn time_column(&self) -> &ColumnLayout {
         self.columns[self.time].as_ref().expect("a layout is made with its time column")
+    }
+
+    /// Whether the times are moments in microseconds, so that blocks have days.
+    pub(crate) fn has_days(&self) -> bool {
+        // SAFETY: a look-up in the server's caches.
+        let base = unsafe { pg_sys::getBaseType(self.time_column().type_oid) };
+        [pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPOID].contains(&base)
     }
 
     /// The segment column.

@@ -26,7 +26,7 @@ pub(super) struct Leaving {
 impl Leaving {
     /// One more.
     pub(super) fn push(&mut self, packed: Packed) {
-        self.bytes += packed.block.payload.len() + packed.block.directory.len();
+        self.bytes += packed.block.payload.len() + packed.block.rollup.len() + packed.block.directory.len();
         self.rows += packed.versions.len();
         self.blocks.push(packed);
     }

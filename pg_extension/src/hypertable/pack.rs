@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use headroom_core::block::{self, Block, Column, Values, codec::Effort};
+use headroom_core::block::{self, Block, Column, Values, codec::Effort, rollup};
 use pgrx::pg_sys;
 
 use super::{
@@ -47,6 +47,8 @@ pub(super) struct Packer<'a> {
     /// Where each column of blocks is in the row, and its position in the layout; by rising number.
     sources: Vec<(usize, usize)>,
     segment: Option<Attribute>,
+    /// Whether blocks get a rollup.
+    has_days: bool,
     segments: Vec<Segment>,
     known: HashMap<Vec<u8>, usize>,
     key: Vec<u8>,
@@ -76,9 +78,20 @@ impl<'a> Packer<'a> {
         };
         let sources = sources.into_iter().map(|(_, index, position)| (index, position)).collect();
         let (segments, known) = (Vec::new(), HashMap::new());
+        let has_days = layout.has_days();
         // Segments do not fall evenly onto the files.
         let most_bytes = 2 * tape_bytes();
-        Ok(Self { layout, sources, segment, segments, known, key: Vec::new(), bytes: 0, most_bytes })
+        Ok(Self {
+            layout,
+            sources,
+            segment,
+            has_days,
+            segments,
+            known,
+            key: Vec::new(),
+            bytes: 0,
+            most_bytes,
+        })
     }
 
     /// Takes a row of `bytes` bytes; gives blocks to `done` when memory is full.
@@ -198,13 +211,19 @@ impl<'a> Packer<'a> {
                     Some((self.layout.column(*position)?.number()?, column.as_ref()))
                 })
                 .collect();
-            let at = |row: usize| times[taken[row] as usize];
-            let (first_time, last_time) = (at(0), at(taken.len() - 1));
+            let taken_times: Vec<i64> = taken.iter().map(|row| times[*row as usize]).collect();
+            let (first_time, last_time) = (taken_times[0], taken_times[taken_times.len() - 1]);
+            let mut block = block::write(first_time, last_time, &numbered, Effort::default());
+            if self.has_days {
+                let mut rolled = numbered;
+                rolled.retain(|(number, _)| Some(*number) != self.layout.time_column().number());
+                block.rollup = rollup::write(&block.directory, &taken_times, &rolled);
+            }
             done(Packed {
                 segment: value.clone(),
                 first_time,
                 last_time,
-                block: block::write(first_time, last_time, &numbered, Effort::default()),
+                block,
                 versions: taken.iter().map(|row| versions[*row as usize]).collect(),
             })?;
         }

@@ -1,6 +1,7 @@
 //! Which conditions of a query tell that a block, or rows of it, need not be read.
 //!
-//! Every condition is checked again for every row by the server: what is done here only saves work.
+//! Every condition is checked again for every row by the server, but those that a scan keeps to by itself ([`enforced`]):
+//! what is done with the others only saves work.
 
 use headroom_core::block::{Entry, Kind as ValueKind, summary};
 use pgrx::{PgList, is_a, pg_sys};
@@ -233,6 +234,35 @@ pub(super) unsafe fn is_of_segment(layout: &Layout, index: u32, clauses: *mut pg
             }
         }
     }
+}
+
+/// The clauses that a scan of rows keeps to by itself, so that nobody need check them again: bounds of the time, and one
+/// value of the segment; and the others.
+///
+/// # Safety
+/// As [`among`].
+pub(super) unsafe fn enforced(
+    root: *mut pg_sys::PlannerInfo,
+    layout: &Layout,
+    index: u32,
+    clauses: *mut pg_sys::List,
+) -> (*mut pg_sys::List, *mut pg_sys::List) {
+    let (mut enforced, mut others) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: the caller's promise.
+    unsafe {
+        for clause in PgList::<pg_sys::Expr>::from_pg(clauses).iter_ptr() {
+            let fixes_segment = || {
+                let condition = one(root, layout, index, clause);
+                condition.is_some_and(|condition| layout.segment.is_some_and(|s| condition.fixes(s)))
+            };
+            if is_bound(root, layout, index, clause) || fixes_segment() {
+                enforced = pg_sys::lappend(enforced, clause.cast());
+            } else {
+                others = pg_sys::lappend(others, clause.cast());
+            }
+        }
+    }
+    (enforced, others)
 }
 
 /// These clauses but those that bound the time.

@@ -1,6 +1,9 @@
 //! Numbers and their times to one value a day.
 
-use headroom_core::block::{Column, Values};
+use headroom_core::block::{
+    Column, Damage, Kind, Values,
+    rollup::{Day as BlockDay, Part, Rolled},
+};
 
 use super::runs::Run;
 
@@ -26,6 +29,15 @@ pub(super) enum Statistic {
 }
 
 impl Statistic {
+    /// Whether the days of a block tell it of a column.
+    pub(super) fn can_take_days(self, column: &Rolled<'_>) -> bool {
+        match self {
+            Self::Quantile(_) => false,
+            Self::Sum | Self::Mean => column.is_absent() || column.has_sums(),
+            Self::First | Self::Last | Self::Least | Self::Greatest | Self::Count => true,
+        }
+    }
+
     /// The statistic of this name: `first`, `last`, `min`, `max`, `sum`, `avg`, `count`, or `p1` … `p99`.
     pub(super) fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -166,6 +178,70 @@ impl Days {
         }
     }
 
+    /// Takes the days of a block; [`Statistic::can_take_days`] holds. The companion, when there is one, is of the same
+    /// block.
+    ///
+    /// # Errors
+    /// When the bytes are not those that were written.
+    pub(super) fn take_days(
+        &mut self,
+        days: &[BlockDay],
+        column: &Rolled<'_>,
+        companion: Option<&Rolled<'_>>,
+    ) -> Result<(), Damage> {
+        if column.is_absent() {
+            return Ok(());
+        }
+        let statistic = self.statistic;
+        self.is_integer &= !matches!(column.kind(), Kind::F32 | Kind::F64);
+        let part = match statistic {
+            Statistic::First => Some(Part::First),
+            Statistic::Last => Some(Part::Last),
+            Statistic::Least => Some(Part::Least),
+            Statistic::Greatest => Some(Part::Greatest),
+            Statistic::Sum | Statistic::Mean | Statistic::Count | Statistic::Quantile(_) => None,
+        };
+        let bits = part.map(|part| column.bits(days, part)).transpose()?.unwrap_or_default();
+        let sums = match statistic {
+            Statistic::Sum | Statistic::Mean => column.sums(days)?,
+            _ => Vec::new(),
+        };
+        let companions = match companion {
+            Some(companion) => companion.bits(days, Part::Last)?,
+            None => Vec::new(),
+        };
+        for (i, of_block) in days.iter().enumerate() {
+            let day = self.day(of_block.start, of_block.last_time);
+            let is_last = of_block.last_time >= day.at;
+            if is_last {
+                day.at = of_block.last_time;
+                day.companion = companion.and_then(|companion| {
+                    companions.get(i).map(|bits| float_of_bits(companion.kind(), *bits))
+                });
+            }
+            let value = bits.get(i).map(|bits| float_of_bits(column.kind(), *bits));
+            match (statistic, value) {
+                (Statistic::Last, Some(value)) => {
+                    if is_last {
+                        day.value = value;
+                    }
+                }
+                (Statistic::First, Some(value)) => {
+                    if day.count == 0 || of_block.first_time < day.first_at {
+                        (day.first_at, day.value) = (of_block.first_time, value);
+                    }
+                    day.count += 1;
+                }
+                (_, Some(value)) => day.add(statistic, std::iter::once(value)),
+                (_, None) => {
+                    day.count += u64::from(of_block.rows);
+                    day.sum += sums.get(i).copied().unwrap_or(0);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The day that begins then, made when it is not there yet.
     fn day(&mut self, start: i64, at: i64) -> &mut Day {
         let fresh =
@@ -264,6 +340,15 @@ fn quantile(values: &mut [f64], share: f64) -> f64 {
         (Some(low_value), Some(_)) if low == high => *low_value,
         (Some(low_value), Some(high_value)) => low_value + (place - low as f64) * (high_value - low_value),
         _ => f64::NAN,
+    }
+}
+
+/// The number with these bits.
+fn float_of_bits(kind: Kind, bits: u64) -> f64 {
+    match kind {
+        Kind::F32 => f64::from(f32::from_bits(bits as u32)),
+        Kind::F64 => f64::from_bits(bits),
+        _ => bits as i64 as f64,
     }
 }
 

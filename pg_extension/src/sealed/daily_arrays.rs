@@ -1,9 +1,11 @@
 //! `daily_arrays`: one value a day of each segment, as arrays, straight from blocks and unsealed rows.
 
+use headroom_core::block::Column;
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*};
 
 use super::{
     daily::{Days, Statistic},
+    days,
     open::{self, Head},
     plan::Give,
     runs::{Buckets, Run},
@@ -14,7 +16,7 @@ use crate::{
     functions::bucket::DAY,
     hypertable::{
         datum::{self, Collector},
-        layout::Form,
+        layout::{Form, Layout},
     },
     server::{
         array,
@@ -241,6 +243,8 @@ struct Reader<'a> {
     positions: Vec<usize>,
     /// The days of each wanted column.
     days: Vec<Days>,
+    /// Whether the days asked for are those of UTC, which blocks have.
+    takes_days: bool,
     /// Unsealed rows, until they are looked at.
     times: Vec<i64>,
     collectors: Vec<Collector>,
@@ -268,6 +272,7 @@ impl<'a> Reader<'a> {
             question,
             positions,
             days: question.wanted.iter().map(|wanted| Days::new(wanted.statistic)).collect(),
+            takes_days: question.days.are_whole_days(),
             times: Vec::new(),
             collectors,
             runs: Vec::new(),
@@ -310,29 +315,59 @@ impl<'a> Reader<'a> {
         if last <= after || first > until {
             return Ok(());
         }
+        let is_inside = after < first && last <= until;
         // SAFETY: what the server allocates for the block is not used after it.
         let decoded = unsafe {
             self.context.reset();
             let before = memory::enter(self.context.value());
-            let decoded =
-                Head::read(&layout, row).and_then(|head| open::decode(&layout, &head, &self.positions));
+            let decoded = self.take_days_or_decode(&layout, row, is_inside);
             memory::enter(before);
             decoded
         };
-        let (times, columns) = decoded?;
+        let Some((times, columns)) = decoded? else { return Ok(()) };
         let from = if first <= after { times.partition_point(|time| *time <= after) } else { 0 };
         let to = if last > until { times.partition_point(|time| *time <= until) } else { times.len() };
         self.take(&times, &columns, from, to);
         Ok(())
     }
 
-    fn take(
+    /// Takes the days of a block, or gives its times and columns where they do not tell what is asked.
+    fn take_days_or_decode(
         &mut self,
-        times: &[i64],
-        columns: &[Option<headroom_core::block::Column>],
-        from: usize,
-        to: usize,
-    ) {
+        layout: &Layout,
+        row: BlockRow,
+        is_inside: bool,
+    ) -> Result<Option<open::Decoded>> {
+        if is_inside && self.takes_days && self.take_days(layout, &row)? {
+            return Ok(None);
+        }
+        let head = Head::read(layout, row)?;
+        open::decode(layout, &head, &self.positions).map(Some)
+    }
+
+    /// Takes the days of a block that lies within the bounds; whether that could be done.
+    fn take_days(&mut self, layout: &Layout, row: &BlockRow) -> Result<bool> {
+        let Some(rollup) = days::of_block(layout, row)? else { return Ok(false) };
+        let find = |column: usize| {
+            let column = layout.column(self.positions[column])?;
+            let rolled = rollup.column(column.number()?)?;
+            (rolled.kind() == column.form.kind()).then_some(rolled)
+        };
+        let mut found = Vec::with_capacity(self.days.len());
+        for wanted in &self.question.wanted {
+            let column = find(wanted.column).filter(|column| wanted.statistic.can_take_days(column));
+            let companion = wanted.companion.map(find);
+            let (Some(column), None | Some(Some(_))) = (column, companion) else { return Ok(false) };
+            found.push((column, companion.flatten()));
+        }
+        for ((column, companion), days) in found.into_iter().zip(&mut self.days) {
+            days.take_days(rollup.days(), column, companion)
+                .map_err(|damage| open::damaged(layout, row.place(), &damage.to_string()))?;
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, times: &[i64], columns: &[Option<Column>], from: usize, to: usize) {
         self.question.days.runs(times, from, to, &mut self.runs);
         for (wanted, days) in self.question.wanted.iter().zip(&mut self.days) {
             let Some(column) = &columns[wanted.column] else { continue };
@@ -348,13 +383,18 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let divisor = wanted.divisor;
-            let (mut day, mut at) = (Vec::new(), Vec::new());
-            let (mut value, mut companion) = (Vec::new(), Vec::new());
-            for (one, number) in days.finished() {
+            let finished = days.finished();
+            let count = finished.len();
+            let (mut day, mut at) = (Vec::with_capacity(count), Vec::with_capacity(count));
+            let (mut value, mut companion) = (Vec::with_capacity(count), Vec::new());
+            companion.reserve(if wanted.companion.is_some() { count } else { 0 });
+            for (one, number) in finished {
                 day.push(one.start as u64);
                 at.push(one.at as u64);
                 value.push(divisor.map_or(number, |divisor| number / divisor).to_bits());
-                companion.push(one.companion.map(f64::to_bits));
+                if wanted.companion.is_some() {
+                    companion.push(one.companion.map(f64::to_bits));
+                }
             }
             // SAFETY: what is allocated is copied into the answer and freed with the context.
             unsafe {

@@ -24,6 +24,16 @@ pub(super) unsafe extern "C-unwind" fn scan(
         if let Some(order) = order {
             pg_sys::ExplainPropertyText(c"Order".as_ptr(), order.as_ptr(), explain);
         }
+        let plan = (*node).ss.ps.plan;
+        let enforced = (*plan.cast::<pg_sys::ForeignScan>()).fdw_recheck_quals;
+        if !enforced.is_null() {
+            let context =
+                pg_sys::set_deparse_context_plan((*explain).deparse_cxt, plan, std::ptr::null_mut());
+            let is_qualified = (*explain).verbose || (*(*explain).rtable).length > 1;
+            let conditions = pg_sys::make_ands_explicit(enforced);
+            let text = pg_sys::deparse_expression(conditions.cast(), context, is_qualified, false);
+            pg_sys::ExplainPropertyText(c"Block Cond".as_ptr(), text, explain);
+        }
         if (*explain).analyze
             && let Some(scan) = scan::of(node)
         {

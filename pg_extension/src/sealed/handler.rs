@@ -2,7 +2,7 @@
 
 use pgrx::{PgBox, pg_sys, prelude::*};
 
-use super::{explain, modify, parallel, plan, sample, scan};
+use super::{explain, modify, parallel, paths, plan, sample, scan};
 
 extension_sql!(
     r#"
@@ -38,8 +38,8 @@ pub unsafe extern "C-unwind" fn headroom_sealed_rows_handler(
 ) -> pg_sys::Datum {
     // SAFETY: a node of the server's, made in the memory context of the call.
     let mut routine = unsafe { PgBox::<pg_sys::FdwRoutine>::alloc_node(pg_sys::NodeTag::T_FdwRoutine) };
-    routine.GetForeignRelSize = Some(plan::size);
-    routine.GetForeignPaths = Some(plan::paths);
+    routine.GetForeignRelSize = Some(paths::size);
+    routine.GetForeignPaths = Some(paths::paths);
     routine.GetForeignPlan = Some(plan::plan);
     routine.BeginForeignScan = Some(scan::begin);
     routine.IterateForeignScan = Some(scan::iterate);

@@ -6,6 +6,7 @@ use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*, spi::quote_identifier
 use super::{
     conditions::Comparison,
     daily_arrays,
+    ends::{End, Known},
     open::{self, Head},
     plan::Give,
     segments::{Asked, Queries, Segments},
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     hypertable::{
         datum::{self, Datums},
-        layout::{Form, Layout, Role},
+        layout::Layout,
     },
     server::{
         error::{Error, Kind, Result, or_raise},
@@ -238,24 +239,13 @@ fn last_value(
     position: usize,
     segment: pg_sys::Datum,
 ) -> Result<Option<pg_sys::Datum>> {
-    let Some(column) = layout.column(position) else { return Ok(None) };
-    match column.role {
-        Role::Segment => return Ok(Some(segment)),
-        Role::Time(_) => return Ok(Some(datum::datum_of_time(head.directory.last_time, column.form))),
-        Role::Value(_) => {}
+    if let Known::Value(value) = End::Last.value(layout, head, position, segment) {
+        return Ok(value);
     }
-    let entry = column.number().and_then(|number| head.directory.entry(number));
-    let Some(entry) = entry else {
+    let Some(column) = layout.column(position) else { return Ok(None) };
+    if column.number().and_then(|number| head.directory.entry(number)).is_none() {
         let (value, is_null) = datum::missing(column);
         return Ok((!is_null).then_some(value));
-    };
-    if entry.null_count == head.directory.rows {
-        return Ok(None);
-    }
-    if let Form::Number(kind) = column.form
-        && kind == entry.kind
-    {
-        return Ok(entry.summary.last.map(|bits| datum::of_bits(kind, bits)));
     }
     let decoded = open::decode_one(layout, head, position)?;
     let last = head.directory.rows as usize - 1;

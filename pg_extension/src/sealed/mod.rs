@@ -6,11 +6,14 @@
 //! | Room | What it is for |
 //! |---|---|
 //! | [`handler`] | the wrapper, its server, and which function answers which question |
-//! | [`plan`] | how many rows, which ways to read them, at what cost |
+//! | [`paths`] | how many rows, which ways to read them, at what cost |
+//! | [`plan`] | the chosen way, as a plan |
 //! | [`conditions`] | which conditions tell that a block need not be read |
 //! | [`scan`] | the rows, one after the other |
 //! | [`source`] | which blocks, in which order |
 //! | [`open`] | one block with the columns that are wanted |
+//! | [`ends`] | the values of its first and last row, not decoded |
+//! | [`days`] | the days of one block, not decoded |
 //! | [`place`] | the `ctid` of a sealed row |
 //! | [`parallel`] | a scan that several processes share |
 //! | [`explain`] | what EXPLAIN tells |
@@ -36,6 +39,8 @@ mod aggregate;
 mod conditions;
 mod daily;
 mod daily_arrays;
+mod days;
+mod ends;
 mod explain;
 mod guard;
 mod handler;
@@ -46,6 +51,7 @@ mod latest;
 mod modify;
 mod open;
 mod parallel;
+mod paths;
 mod place;
 mod plan;
 mod probe;

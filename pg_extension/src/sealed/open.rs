@@ -248,13 +248,12 @@ pub(super) fn decode_one(layout: &Layout, head: &Head, position: usize) -> Resul
     column.ok_or_else(|| damaged(layout, head.at, "a column is missing"))
 }
 
+/// The times of a block's rows, and columns of it.
+pub(super) type Decoded = (Vec<i64>, Vec<Option<Column>>);
+
 /// The times of a block's rows, and the columns at these positions as the block holds them; nothing for a column that
 /// is null in all rows.
-pub(super) fn decode(
-    layout: &Layout,
-    head: &Head,
-    wanted: &[usize],
-) -> Result<(Vec<i64>, Vec<Option<Column>>)> {
+pub(super) fn decode(layout: &Layout, head: &Head, wanted: &[usize]) -> Result<Decoded> {
     let mut payload = Payload::new(layout, head, wanted, true);
     let times = payload.times()?;
     let columns = wanted.iter().map(|position| {
@@ -289,8 +288,11 @@ fn entry<'a>(layout: &Layout, head: &'a Head, position: usize) -> Option<&'a Ent
 }
 
 /// The bytes of a flat variable-length value.
-unsafe fn bytes_of<'a>(value: *const pg_sys::varlena) -> &'a [u8] {
-    // SAFETY: the caller holds a flat value and uses the bytes while it lives.
+///
+/// # Safety
+/// The value is flat, and lives as long as the bytes are used.
+pub(super) unsafe fn bytes_of<'a>(value: *const pg_sys::varlena) -> &'a [u8] {
+    // SAFETY: the caller's promise.
     unsafe {
         std::slice::from_raw_parts(varlena::vardata_any(value).cast(), varlena::varsize_any_exhdr(value))
     }

@@ -1,5 +1,7 @@
 //! Rows in the order of their times, cut into runs that lie in one bucket of time each.
 
+use crate::functions::bucket::DAY;
+
 /// Buckets of a fixed length, counted from an origin; all in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Buckets {
@@ -26,11 +28,23 @@ impl Buckets {
         if at == i64::MAX {
             return (at, at);
         }
+        let near = || {
+            let start = at.checked_sub(at.checked_sub(self.origin)?.rem_euclid(self.width))?;
+            Some((start, start.checked_add(self.width)?)).filter(|(start, _)| *start > i64::MIN)
+        };
+        if let Some(bucket) = near() {
+            return bucket;
+        }
         // Wider than the times: they may be as far from the origin as numbers go.
         let (width, origin) = (i128::from(self.width), i128::from(self.origin));
         let start = i128::from(at) - (i128::from(at) - origin).rem_euclid(width);
         let clamp = |moment: i128| moment.clamp(i128::from(i64::MIN + 1), i128::from(i64::MAX)) as i64;
         (clamp(start), clamp(start + width))
+    }
+
+    /// Whether a bucket begins and ends where days of UTC do.
+    pub(super) fn are_whole_days(self) -> bool {
+        self.width % DAY == 0 && self.origin % DAY == 0
     }
 
     /// Cuts the rows `from..to` of times that do not fall.

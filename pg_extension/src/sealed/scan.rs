@@ -1,5 +1,6 @@
 //! The rows of sealed blocks, one after the other.
 
+mod end;
 mod whole;
 
 use std::{ptr, rc::Rc};
@@ -65,6 +66,10 @@ pub(super) struct Scan {
     block_keys: Vec<BlockKey>,
     /// Whether the block on which the source stands was given as a whole.
     has_given: bool,
+    /// Whether nothing was given yet of a scan in order.
+    is_fresh: bool,
+    /// Whether the row at the end of the block on which the source stands was given.
+    has_given_end: bool,
     pub(super) counters: Counters,
 }
 
@@ -105,6 +110,8 @@ pub(super) unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState
             looked_up: None,
             block_keys: Vec::new(),
             has_given: false,
+            is_fresh: true,
+            has_given_end: false,
             counters: Counters::default(),
             layout,
         };
@@ -144,7 +151,12 @@ pub(super) unsafe extern "C-unwind" fn iterate(
         }
         let found = match scan.carried.order {
             Order::Any => or_raise(scan.next_any()),
-            order => or_raise(scan.next_ordered(order)),
+            order => {
+                if std::mem::replace(&mut scan.is_fresh, false) && or_raise(scan.give_end(slot, order)) {
+                    return slot;
+                }
+                or_raise(scan.next_ordered(order))
+            }
         };
         match found {
             Some((cursor, row)) => scan.fill(slot, cursor, row),
@@ -236,6 +248,7 @@ impl Scan {
         }
         self.block_keys = block_keys;
         self.has_given = false;
+        (self.is_fresh, self.has_given_end) = (true, false);
         Ok(())
     }
 
@@ -335,6 +348,11 @@ impl Scan {
             )
         } else {
             (0, block.rows)
+        };
+        let (from, to) = match (std::mem::take(&mut self.has_given_end), self.carried.order) {
+            (false, _) => (from, to),
+            (true, Order::Falling) => (from, to - 1),
+            (true, _) => (from + 1, to),
         };
         if from >= to {
             block.close();

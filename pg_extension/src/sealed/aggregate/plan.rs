@@ -5,18 +5,21 @@ use std::{ffi::CStr, ptr};
 use pgrx::{PgList, is_a, pg_guard, pg_sys};
 
 use super::{
+    node,
     recognise::Table,
-    run,
     spec::{Spec, What},
 };
 use crate::{
     hypertable::layout::Layout,
     sealed::{
-        conditions,
-        plan::{self, Give, Order},
+        conditions, paths,
+        plan::{Give, Order, ROWS_A_BLOCK},
     },
     server::error::{Result, or_raise},
 };
+
+/// Rows that a day of a block is taken to have.
+const ROWS_A_DAY: f64 = 24.0;
 
 const NAME: &CStr = c"HeadroomAggregate";
 
@@ -32,7 +35,7 @@ static PATH: Methods<pg_sys::CustomPathMethods> = Methods(pg_sys::CustomPathMeth
 });
 static SCAN: Methods<pg_sys::CustomScanMethods> = Methods(pg_sys::CustomScanMethods {
     CustomName: NAME.as_ptr(),
-    CreateCustomScanState: Some(run::make_state),
+    CreateCustomScanState: Some(node::make_state),
 });
 
 /// Tells the server of the node, once.
@@ -143,9 +146,13 @@ unsafe fn add_path(
             return Ok(());
         }
         let Some(paths) = child_paths(root, input, &layout, &children, is_ordered) else { return Ok(()) };
-        let blocks = ((*children.sealed).rows / plan::ROWS_A_BLOCK).max(1.0);
-        // A block whose rows are cut by buckets is decoded, the others are answered from their heads.
-        let decoded = if spec.buckets().is_some() { (*children.sealed).rows } else { 0.0 };
+        let blocks = ((*children.sealed).rows / ROWS_A_BLOCK).max(1.0);
+        // A block whose rows are cut by buckets is decoded, the others are answered from their heads or by day.
+        let decoded = match spec.buckets() {
+            Some(buckets) if !buckets.are_whole_days() => (*children.sealed).rows,
+            Some(_) => (*children.sealed).rows / ROWS_A_DAY,
+            None => 0.0,
+        };
         let path = pg_sys::palloc0(size_of::<pg_sys::CustomPath>()).cast::<pg_sys::CustomPath>();
         (*path).path.type_ = pg_sys::NodeTag::T_CustomPath;
         (*path).path.pathtype = pg_sys::NodeTag::T_CustomScan;
@@ -281,7 +288,7 @@ unsafe fn child_paths(
     // SAFETY: the planner's own structures.
     unsafe {
         let order = if is_ordered { Order::Rising } else { Order::Any };
-        let mut paths = vec![plan::path_of_blocks(root, children.sealed, layout, order, Give::Blocks)];
+        let mut paths = vec![paths::path_of_blocks(root, children.sealed, layout, order, Give::Blocks)];
         if pg_sys::is_dummy_rel(children.rows) {
             return Some(paths);
         }

@@ -1,302 +1,35 @@
-//! The node that aggregates.
+//! The aggregation: rows, heads, days and columns to groups.
 
-use std::{ffi::CStr, ptr, rc::Rc};
+use std::rc::Rc;
 
 use headroom_core::block::{Column, Kind as ValueKind};
-use pgrx::{AnyNumeric, IntoDatum, PgMemoryContexts, fcinfo::direct_function_call, pg_guard, pg_sys};
+use pgrx::pg_sys;
 
 use super::{
+    by_day::Told,
+    children::Children,
+    groups::Groups,
+    result::{finish, key_and_bits},
     spec::{Function, Key, Spec, What},
-    state::{self, Rows, State},
+    state::{Rows, State},
 };
 use crate::{
-    hypertable::{
-        datum,
-        layout::{Form, Layout},
-    },
+    hypertable::{datum, layout::Layout},
     sealed::{
+        days,
         open::{self, Head},
-        runs::Run,
-        scan,
+        runs::{Buckets, Run},
         segments::{Pull, Segments},
         source::BlockRow,
-        visible,
     },
     server::{
-        error::{Error, Kind, Result, or_raise},
+        error::{Error, Kind, Result},
         memory,
     },
 };
 
-/// A node, as the server knows it, with what runs behind it.
-#[repr(C)]
-struct Node {
-    base: pg_sys::CustomScanState,
-    aggregation: *mut Aggregation,
-}
-
-struct Methods(pg_sys::CustomExecMethods);
-// SAFETY: never changed.
-unsafe impl Sync for Methods {}
-
-static METHODS: Methods = Methods(pg_sys::CustomExecMethods {
-    CustomName: c"HeadroomAggregate".as_ptr(),
-    BeginCustomScan: Some(begin),
-    ExecCustomScan: Some(execute),
-    EndCustomScan: Some(end),
-    ReScanCustomScan: Some(rescan),
-    MarkPosCustomScan: None,
-    RestrPosCustomScan: None,
-    EstimateDSMCustomScan: None,
-    InitializeDSMCustomScan: None,
-    ReInitializeDSMCustomScan: None,
-    InitializeWorkerCustomScan: None,
-    ShutdownCustomScan: None,
-    ExplainCustomScan: Some(explain),
-});
-
-/// `CreateCustomScanState`.
-#[pg_guard]
-pub(super) unsafe extern "C-unwind" fn make_state(_plan: *mut pg_sys::CustomScan) -> *mut pg_sys::Node {
-    // SAFETY: memory of the server's, all zero, with the head that it wants.
-    unsafe {
-        let node = pg_sys::palloc0(size_of::<Node>()).cast::<Node>();
-        (*node).base.ss.ps.type_ = pg_sys::NodeTag::T_CustomScanState;
-        (*node).base.methods = &raw const METHODS.0;
-        node.cast()
-    }
-}
-
-/// `BeginCustomScan`.
-#[pg_guard]
-unsafe extern "C-unwind" fn begin(
-    node: *mut pg_sys::CustomScanState,
-    estate: *mut pg_sys::EState,
-    flags: i32,
-) {
-    // SAFETY: the executor's own structures, in the memory context of the query.
-    unsafe {
-        let plan = (*node).ss.ps.plan.cast::<pg_sys::CustomScan>();
-        let count = (*(*plan).custom_plans).length;
-        for i in 0..count {
-            let child = pg_sys::ExecInitNode(pg_sys::list_nth((*plan).custom_plans, i).cast(), estate, flags);
-            (*node).custom_ps = pg_sys::lappend((*node).custom_ps, child.cast());
-        }
-        if flags & pg_sys::EXEC_FLAG_EXPLAIN_ONLY as i32 != 0 {
-            return;
-        }
-        let encoded = pg_sys::list_nth((*plan).custom_private, 0).cast::<pg_sys::List>();
-        let length = if encoded.is_null() { 0 } else { (*encoded).length };
-        let integers: Vec<i32> = (0..length).map(|i| pg_sys::list_nth_int(encoded, i)).collect();
-        let broken = || Error::new(Kind::Internal, "a plan of an aggregation is not one of ours");
-        let spec = or_raise(Spec::decode(&integers).ok_or_else(broken));
-        let child = |i: i32| pg_sys::list_nth((*node).custom_ps, i).cast::<pg_sys::PlanState>();
-        let foreign = or_raise(visible::find(child(0)).ok_or_else(broken));
-        let sealed = (*(*foreign).ss.ss_currentRelation).rd_id;
-        let aggregation = Aggregation {
-            layout: or_raise(Layout::of_sealed(sealed)),
-            groups: Groups::new(&spec),
-            spec,
-            children: Children {
-                rows: if count > 1 { child(1) } else { ptr::null_mut() },
-                blocks: child(0),
-                foreign,
-                segment_in_row: 0,
-            },
-            segments: None,
-            next: 0,
-            segment: pg_sys::Datum::from(0),
-            is_done: false,
-            runs: Vec::new(),
-            context: pg_sys::CurrentMemoryContext,
-            block_memory: memory::child(c"headroom aggregated block"),
-            row_memory: memory::child(c"headroom aggregated row"),
-            from_heads: 0,
-            decoded: 0,
-        };
-        (*node.cast::<Node>()).aggregation =
-            PgMemoryContexts::For(pg_sys::CurrentMemoryContext).leak_and_drop_on_delete(aggregation);
-    }
-}
-
-/// `ExecCustomScan`.
-#[pg_guard]
-unsafe extern "C-unwind" fn execute(node: *mut pg_sys::CustomScanState) -> *mut pg_sys::TupleTableSlot {
-    // SAFETY: the executor's own structures.
-    unsafe { pg_sys::ExecScan(&raw mut (*node).ss, Some(next), Some(recheck)) }
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn recheck(
-    _node: *mut pg_sys::ScanState,
-    _slot: *mut pg_sys::TupleTableSlot,
-) -> bool {
-    true
-}
-
-/// The next group in the node's slot, or the empty slot.
-#[pg_guard]
-unsafe extern "C-unwind" fn next(node: *mut pg_sys::ScanState) -> *mut pg_sys::TupleTableSlot {
-    // SAFETY: the executor's own structures; the slot has a column for each key and function.
-    unsafe {
-        let slot = (*node).ss_ScanTupleSlot;
-        pg_sys::ExecClearTuple(slot);
-        let aggregation = &mut *(*node.cast::<Node>()).aggregation;
-        if or_raise(aggregation.advance()) {
-            or_raise(aggregation.fill(slot));
-            pg_sys::ExecStoreVirtualTuple(slot);
-        }
-        slot
-    }
-}
-
-/// `ReScanCustomScan`.
-#[pg_guard]
-unsafe extern "C-unwind" fn rescan(node: *mut pg_sys::CustomScanState) {
-    // SAFETY: the executor's own structures.
-    unsafe {
-        let children = (*node).custom_ps;
-        let count = if children.is_null() { 0 } else { (*children).length };
-        for i in 0..count {
-            let child = pg_sys::list_nth(children, i).cast::<pg_sys::PlanState>();
-            if !(*node).ss.ps.chgParam.is_null() {
-                pg_sys::UpdateChangedParamSet(child, (*node).ss.ps.chgParam);
-            }
-            pg_sys::ExecReScan(child);
-        }
-        pg_sys::ExecScanReScan(&raw mut (*node).ss);
-        if let Some(aggregation) = (*node.cast::<Node>()).aggregation.as_mut() {
-            aggregation.restart();
-        }
-    }
-}
-
-/// `EndCustomScan`.
-#[pg_guard]
-unsafe extern "C-unwind" fn end(node: *mut pg_sys::CustomScanState) {
-    // SAFETY: the executor's own structures.
-    unsafe {
-        let children = (*node).custom_ps;
-        let count = if children.is_null() { 0 } else { (*children).length };
-        for i in 0..count {
-            pg_sys::ExecEndNode(pg_sys::list_nth(children, i).cast());
-        }
-    }
-}
-
-/// `ExplainCustomScan`.
-#[pg_guard]
-unsafe extern "C-unwind" fn explain(
-    node: *mut pg_sys::CustomScanState,
-    _ancestors: *mut pg_sys::List,
-    explain: *mut pg_sys::ExplainState,
-) {
-    // SAFETY: the executor's own structures.
-    unsafe {
-        if let (true, Some(aggregation)) = ((*explain).analyze, (*node.cast::<Node>()).aggregation.as_ref()) {
-            let tell = |label: &CStr, count: u64| {
-                pg_sys::ExplainPropertyInteger(label.as_ptr(), ptr::null(), count as i64, explain);
-            };
-            tell(c"Blocks Answered from Summaries", aggregation.from_heads);
-            tell(c"Blocks Decoded", aggregation.decoded);
-        }
-    }
-}
-
-/// The plans below the node.
-#[derive(Clone, Copy)]
-struct Children {
-    /// Unsealed rows; null when there are none to read.
-    rows: *mut pg_sys::PlanState,
-    blocks: *mut pg_sys::PlanState,
-    /// The scan in `blocks`.
-    foreign: *mut pg_sys::ForeignScanState,
-    segment_in_row: usize,
-}
-
-impl Pull for Children {
-    fn row(&mut self) -> Option<*mut pg_sys::TupleTableSlot> {
-        if self.rows.is_null() {
-            return None;
-        }
-        pull(self.rows)
-    }
-
-    fn block(&mut self) -> Result<Option<BlockRow>> {
-        if pull(self.blocks).is_none() {
-            return Ok(None);
-        }
-        // SAFETY: the node is part of the running plan and stands on the block whose row has just come out.
-        let row = unsafe { scan::of(self.foreign) }.and_then(|scan| scan.block());
-        row.map(Some).ok_or_else(|| Error::new(Kind::Internal, "a block came from no scan of blocks"))
-    }
-
-    fn segment_in_row(&self) -> usize {
-        self.segment_in_row
-    }
-}
-
-/// The next row of a plan, deformed.
-fn pull(plan: *mut pg_sys::PlanState) -> Option<*mut pg_sys::TupleTableSlot> {
-    // SAFETY: a plan that was begun and has not ended.
-    unsafe {
-        let slot = pg_sys::ExecProcNode(plan);
-        if slot.is_null() || (*slot).tts_flags & pg_sys::TTS_FLAG_EMPTY as u16 != 0 {
-            return None;
-        }
-        pg_sys::slot_getallattrs(slot);
-        Some(slot)
-    }
-}
-
-/// The groups of one segment, or of all, by the beginning of their buckets.
-struct Groups {
-    whats: Vec<What>,
-    starts: Vec<i64>,
-    /// As many for each group as there are functions.
-    states: Vec<State>,
-}
-
-impl Groups {
-    fn new(spec: &Spec) -> Self {
-        Self {
-            whats: spec.functions.iter().map(|function| function.what).collect(),
-            starts: Vec::new(),
-            states: Vec::new(),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.starts.clear();
-        self.states.clear();
-    }
-
-    /// The states of a group, made when it is not there yet.
-    fn at(&mut self, start: i64) -> &mut [State] {
-        let count = self.whats.len();
-        let place = match self.starts.last() {
-            Some(last) if *last == start => self.starts.len() - 1,
-            Some(last) if *last > start => match self.starts.binary_search(&start) {
-                Ok(place) => place,
-                Err(place) => {
-                    self.starts.insert(place, start);
-                    let fresh: Vec<_> = self.whats.iter().map(|what| State::new(*what)).collect();
-                    self.states.splice(place * count..place * count, fresh);
-                    place
-                }
-            },
-            _ => {
-                self.starts.push(start);
-                self.states.extend(self.whats.iter().map(|what| State::new(*what)));
-                self.starts.len() - 1
-            }
-        };
-        &mut self.states[place * count..(place + 1) * count]
-    }
-}
-
 /// A running aggregation.
-struct Aggregation {
+pub(super) struct Aggregation {
     layout: Rc<Layout>,
     spec: Spec,
     children: Children,
@@ -313,12 +46,45 @@ struct Aggregation {
     /// Both end with it.
     block_memory: pg_sys::MemoryContext,
     row_memory: pg_sys::MemoryContext,
-    from_heads: u64,
-    decoded: u64,
+    counters: Counters,
+}
+
+/// What EXPLAIN ANALYZE tells: how many blocks were answered how.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counters {
+    pub(super) from_heads: u64,
+    pub(super) by_day: u64,
+    pub(super) decoded: u64,
 }
 
 impl Aggregation {
-    fn restart(&mut self) {
+    /// To be made in the memory context of the query.
+    pub(super) fn new(layout: Rc<Layout>, spec: Spec, children: Children) -> Self {
+        // SAFETY: a variable of this backend.
+        let context = unsafe { pg_sys::CurrentMemoryContext };
+        Self {
+            layout,
+            groups: Groups::new(&spec),
+            spec,
+            children,
+            segments: None,
+            next: 0,
+            segment: pg_sys::Datum::from(0),
+            is_done: false,
+            runs: Vec::new(),
+            context,
+            block_memory: memory::child(c"headroom aggregated block"),
+            row_memory: memory::child(c"headroom aggregated row"),
+            counters: Counters::default(),
+        }
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Begins anew; the plans below have done so.
+    pub(super) fn restart(&mut self) {
         self.segments = None;
         self.groups.clear();
         self.next = 0;
@@ -326,7 +92,7 @@ impl Aggregation {
     }
 
     /// Goes to the next group; whether there is one.
-    fn advance(&mut self) -> Result<bool> {
+    pub(super) fn advance(&mut self) -> Result<bool> {
         self.next += 1;
         while self.next > self.groups.starts.len() {
             self.groups.clear();
@@ -420,9 +186,7 @@ impl Aggregation {
     }
 
     fn take_block(&mut self, row: BlockRow) -> Result<()> {
-        // SAFETY: the node is part of the running plan.
-        let bounds =
-            unsafe { scan::of(self.children.foreign) }.map_or((i64::MIN, i64::MAX), |scan| scan.bounds());
+        let bounds = self.children.bounds();
         let form = self.layout.time_column().form;
         let first = datum::time_of(row.value(row.columns.first_time), form);
         let last = datum::time_of(row.value(row.columns.last_time), form);
@@ -441,10 +205,45 @@ impl Aggregation {
         unsafe {
             pg_sys::MemoryContextReset(self.block_memory);
             let before = memory::enter(self.block_memory);
-            let done = self.take_head_or_columns(row, bounds, start.filter(|_| is_inside));
+            let done = match start.filter(|_| is_inside) {
+                None if is_inside => self.take_days_or_columns(row, bounds),
+                start => self.take_head_or_columns(row, bounds, start),
+            };
             memory::enter(before);
             done
         }
+    }
+
+    /// Takes a block of several groups, by its days when groups are made of whole ones.
+    fn take_days_or_columns(&mut self, row: BlockRow, bounds: (i64, i64)) -> Result<()> {
+        if let Some(buckets) = self.spec.buckets()
+            && buckets.are_whole_days()
+            && self.take_days(buckets, &row)?
+        {
+            self.counters.by_day += 1;
+            return Ok(());
+        }
+        self.take_head_or_columns(row, bounds, None)
+    }
+
+    /// Takes the days of a block; whether they tell everything.
+    fn take_days(&mut self, buckets: Buckets, row: &BlockRow) -> Result<bool> {
+        let layout = Rc::clone(&self.layout);
+        let Some(rollup) = days::of_block(&layout, row)? else { return Ok(false) };
+        let told = Told::all(&layout, &rollup, &self.spec.functions)
+            .map_err(|damage| open::damaged(&layout, row.place(), &damage.to_string()))?;
+        let Some(told) = told else { return Ok(false) };
+        let (mut start, mut end) = buckets.of(rollup.days()[0].start);
+        for (number, day) in rollup.days().iter().enumerate() {
+            if day.start >= end {
+                (start, end) = buckets.of(day.start);
+            }
+            let states = self.groups.at(start);
+            for ((function, told), state) in self.spec.functions.iter().zip(&told).zip(states) {
+                told.give(state, function.what, number, day);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes a block, from its head when all its rows are in the group that begins at `start`.
@@ -454,10 +253,10 @@ impl Aggregation {
         if let Some(start) = start
             && self.take_head(&layout, &head, start)
         {
-            self.from_heads += 1;
+            self.counters.from_heads += 1;
             return Ok(());
         }
-        self.decoded += 1;
+        self.counters.decoded += 1;
         let mut wanted: Vec<usize> = Vec::new();
         for function in self.spec.functions.iter().filter(|function| function.what != What::Rows) {
             if !wanted.contains(&function.position) {
@@ -525,7 +324,10 @@ impl Aggregation {
     }
 
     /// Fills the slot with the group that the node stands on.
-    unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
+    ///
+    /// # Safety
+    /// The slot has a column for each key and function.
+    pub(super) unsafe fn fill(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<()> {
         let place = self.next - 1;
         let count = self.spec.functions.len();
         // SAFETY: the slot has a column for each key and function; what is allocated lives until the next row.
@@ -551,41 +353,5 @@ impl Aggregation {
             memory::enter(before);
         }
         Ok(())
-    }
-}
-
-/// Key and bits of a datum of a column whose values are of this kind.
-fn key_and_bits(kind: ValueKind, datum: pg_sys::Datum) -> (i64, u64) {
-    match kind {
-        ValueKind::I16 => state::integer((datum.value() as i16).into()),
-        ValueKind::I32 => state::integer((datum.value() as i32).into()),
-        ValueKind::I64 => state::integer(datum.value() as i64),
-        ValueKind::F32 => state::float32(f32::from_bits(datum.value() as u32)),
-        ValueKind::F64 => state::float64(f64::from_bits(datum.value() as u64)),
-        ValueKind::Bool => state::integer((datum.value() as u8 != 0).into()),
-        ValueKind::Bytes => (0, 0),
-    }
-}
-
-/// The value of an aggregate.
-fn finish(layout: &Layout, function: &Function, state: State) -> Option<pg_sys::Datum> {
-    let column = layout.column(function.position);
-    let kind = column.map_or(ValueKind::Bytes, |column| column.form.kind());
-    match state {
-        State::Count(count) => Some(pg_sys::Datum::from(count)),
-        State::Sum { count: 0, .. } => None,
-        State::Sum { sum, .. } if function.what == What::Sum => match column.map(|column| column.form) {
-            // The server adds bigint as numeric, and the smaller integers as bigint.
-            Some(Form::Number(ValueKind::I64)) => AnyNumeric::from(sum).into_datum(),
-            _ => Some(pg_sys::Datum::from(sum as i64)),
-        },
-        State::Sum { sum, count } => {
-            let parts = [AnyNumeric::from(sum).into_datum(), AnyNumeric::from(count).into_datum()];
-            // SAFETY: the server's own division, of two values of its type.
-            unsafe { direct_function_call::<AnyNumeric>(pg_sys::numeric_div, &parts) }
-                .and_then(IntoDatum::into_datum)
-        }
-        State::Best(best) => best.map(|(_, bits)| datum::of_bits(kind, bits)),
-        State::At(at) => at.and_then(|(_, bits)| bits).map(|bits| datum::of_bits(kind, bits)),
     }
 }

@@ -19,7 +19,7 @@ pub(super) enum State {
 }
 
 /// Key and bits of a value.
-type Value = (i64, u64);
+pub(super) type Value = (i64, u64);
 
 /// Rows next to each other of a block, with their times.
 #[derive(Clone, Copy)]
@@ -43,6 +43,14 @@ impl State {
     pub(super) fn take_rows(&mut self, rows: i64) {
         if let Self::Count(count) = self {
             *count += rows;
+        }
+    }
+
+    /// Takes a sum of so many values.
+    pub(super) fn take_sum(&mut self, more: i128, values: i64) {
+        if let Self::Sum { sum, count } = self {
+            *sum += more;
+            *count += values;
         }
     }
 
