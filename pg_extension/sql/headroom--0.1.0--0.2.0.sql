@@ -1,2 +1,39 @@
 -- ALTER EXTENSION headroom UPDATE TO '0.2.0'
 \echo Use "ALTER EXTENSION headroom UPDATE" to run this file. \quit
+
+-- Blocks get the days of their rows; those that are there have none.
+DO $$
+DECLARE
+    blocks regclass;
+BEGIN
+    FOR blocks IN
+        SELECT h.blocks FROM headroom.hypertables h
+         WHERE h.blocks IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM pg_attribute a WHERE a.attrelid = h.blocks AND a.attname = 'rollup' AND NOT a.attisdropped)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD COLUMN rollup bytea NOT NULL DEFAULT '''', ALTER COLUMN rollup SET STORAGE EXTERNAL,
+                            SET (toast_tuple_target = 8160)', blocks);
+    END LOOP;
+END $$;
+
+CREATE OR REPLACE FUNCTION headroom.show_blocks(relation regclass, segment text DEFAULT NULL)
+    RETURNS TABLE (segment_value text, first_time text, last_time text, row_count integer, block_bytes bigint)
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    entry headroom.hypertables;
+BEGIN
+    SELECT * INTO entry FROM headroom.hypertables h WHERE h.relation = show_blocks.relation;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION '% is no hypertable', coalesce(show_blocks.relation::text, 'NULL')
+            USING ERRCODE = '42809', HINT = 'SELECT relation FROM headroom.hypertables lists them.';
+    END IF;
+    IF entry.blocks IS NOT NULL THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT %1$s, b.first_time::text, b.last_time::text, b.row_count,
+                    (pg_column_size(b.directory) + pg_column_size(b.rollup) + pg_column_size(b.payload))::bigint
+               FROM %2$s b WHERE $1 IS NULL OR %1$s = $1 ORDER BY 1, b.first_time',
+            CASE WHEN entry.segment_column IS NULL THEN 'NULL::text' ELSE 'b.segment::text' END, entry.blocks)
+            USING show_blocks.segment;
+    END IF;
+END $$;

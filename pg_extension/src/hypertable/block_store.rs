@@ -53,28 +53,38 @@ impl<'a> BlockStore<'a> {
     pub(crate) unsafe fn insert(&self, segment: pg_sys::Datum, directory: &Directory, block: &Block) {
         changed();
         let form = self.layout.time_column().form;
-        let values = [
-            segment,
-            datum::datum_of_time(directory.first_time, form),
-            datum::datum_of_time(directory.last_time, form),
-            pg_sys::Datum::from(directory.rows as i32),
-            bytea(&block.directory),
-            bytea(&block.rollup),
-            bytea(&block.payload),
+        let columns = self.layout.block_columns();
+        let bytes = [
+            (Some(columns.directory), &block.directory),
+            (Some(columns.payload), &block.payload),
+            (columns.rollup, &block.rollup),
         ];
-        let skip = usize::from(self.layout.segment.is_none());
-        let nulls = [false; 7];
-        // SAFETY: as many values as the table has columns, of their types; the tuple is freed once written.
+        // SAFETY: values of the columns' types at their places, null where a column was dropped; what is made is freed once
+        // it is written.
         unsafe {
             let descriptor = (*self.table.as_ptr()).rd_att;
-            let tuple = pg_sys::heap_form_tuple(
-                descriptor,
-                values[skip..].as_ptr().cast_mut(),
-                nulls[skip..].as_ptr().cast_mut(),
-            );
+            let width = (*descriptor).natts as usize;
+            let (mut values, mut nulls) = (vec![pg_sys::Datum::from(0); width], vec![true; width]);
+            let mut put = |column: i16, value: pg_sys::Datum| {
+                (values[column as usize - 1], nulls[column as usize - 1]) = (value, false);
+            };
+            if let Some(column) = columns.segment {
+                put(column, segment);
+            }
+            put(columns.first_time, datum::datum_of_time(directory.first_time, form));
+            put(columns.last_time, datum::datum_of_time(directory.last_time, form));
+            put(columns.row_count, pg_sys::Datum::from(directory.rows as i32));
+            let mut made = Vec::with_capacity(bytes.len());
+            for (column, bytes) in bytes {
+                let Some(column) = column else { continue };
+                let value = bytea(bytes);
+                put(column, value);
+                made.push(value);
+            }
+            let tuple = pg_sys::heap_form_tuple(descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
             pg_sys::CatalogTupleInsert(self.table.as_ptr(), tuple);
             pg_sys::heap_freetuple(tuple);
-            for value in &values[4..] {
+            for value in made {
                 pg_sys::pfree(value.cast_mut_ptr());
             }
         }

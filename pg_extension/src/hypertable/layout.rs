@@ -149,6 +149,8 @@ pub(crate) struct Layout {
     pub(crate) sealed: pg_sys::Oid,
     /// The table of its blocks.
     pub(crate) blocks: pg_sys::Oid,
+    /// The position, from 1, of the rollup in it.
+    rollup: Option<i16>,
     /// The columns of the foreign table by position; nothing where one was dropped.
     pub(crate) columns: Vec<Option<ColumnLayout>>,
     /// The position of the time column.
@@ -166,8 +168,9 @@ pub(crate) struct BlockColumns {
     pub(crate) last_time: i16,
     pub(crate) row_count: i16,
     pub(crate) directory: i16,
-    pub(crate) rollup: i16,
     pub(crate) payload: i16,
+    /// Tables that version 0.1.0 made have none until the extension is updated.
+    pub(crate) rollup: Option<i16>,
 }
 
 impl Layout {
@@ -180,8 +183,8 @@ impl Layout {
             last_time: base + 2,
             row_count: base + 3,
             directory: base + 4,
-            rollup: base + 5,
-            payload: base + 6,
+            payload: base + 5,
+            rollup: self.rollup,
         }
     }
 
@@ -195,11 +198,11 @@ impl Layout {
         self.columns[self.time].as_ref().expect("a layout is made with its time column")
     }
 
-    /// Whether the times are moments in microseconds, so that blocks have days.
+    /// Whether the times are moments in microseconds, so that blocks have days, and there is room for them.
     pub(crate) fn has_days(&self) -> bool {
         // SAFETY: a look-up in the server's caches.
         let base = unsafe { pg_sys::getBaseType(self.time_column().type_oid) };
-        [pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPOID].contains(&base)
+        self.rollup.is_some() && [pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPOID].contains(&base)
     }
 
     /// The segment column.
@@ -324,7 +327,12 @@ impl Layout {
                 format!("{} has no time column", relation::name(sealed)),
             ));
         };
-        Ok(Self { hypertable: entry.relation, sealed, blocks, columns, time, segment })
+        let rollup = Open::with(blocks, pg_sys::AccessShareLock)
+            .attributes()
+            .iter()
+            .find(|a| !a.attisdropped && relation::text_of(&a.attname) == "rollup")
+            .map(|attribute| attribute.attnum);
+        Ok(Self { hypertable: entry.relation, sealed, blocks, rollup, columns, time, segment })
     }
 }
 

@@ -107,7 +107,7 @@ fn make(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
     let by = if segment.is_some() { "segment, " } else { "" };
     run(&format!(
         "CREATE TABLE {blocks} ({segment_column}first_time {time_type} NOT NULL, last_time {time_type} NOT NULL,
-            row_count integer NOT NULL, directory bytea NOT NULL, rollup bytea NOT NULL, payload bytea NOT NULL)"
+            row_count integer NOT NULL, directory bytea NOT NULL, payload bytea NOT NULL, rollup bytea NOT NULL DEFAULT '')"
     ))?;
     // What is read of many blocks stays in their rows, as long as a page has room for it; the payload leaves first.
     run(&format!("ALTER TABLE {blocks} SET (toast_tuple_target = 8160)"))?;

@@ -15,11 +15,12 @@ use crate::{
 /// The days of a block; nothing when it has none. Copies that the server makes live in the current memory context.
 pub(super) fn of_block<'a>(layout: &Layout, row: &'a BlockRow) -> Result<Option<Rollup<'a>>> {
     let columns = row.columns;
+    let Some(rollup) = columns.rollup else { return Ok(None) };
     let damaged = |why: &str| damaged(layout, row.place(), why);
     // SAFETY: both columns are bytea; what is read lives as long as the row, or as the current memory context.
     let (bytes, directory) = unsafe {
         let flat = |column: i16| bytes_of(pg_sys::pg_detoast_datum_packed(row.value(column).cast_mut_ptr()));
-        (flat(columns.rollup), flat(columns.directory))
+        (flat(rollup), flat(columns.directory))
     };
     if bytes.is_empty() {
         return Ok(None);
