@@ -56,13 +56,20 @@ fn sql_and_the_command_line_give_the_same_figures_to_the_last_digit() {
         }
         for list in ["fan", "passage"] {
             let numbers = |value: &Value| {
-                value
-                    .as_array()
-                    .expect(list)
-                    .iter()
-                    .map(|p| (p["p50"].as_f64(), p["probability"].as_f64()))
+                let points = value.as_array().expect(list).iter();
+                points
+                    .map(|p| {
+                        let at =
+                            p["at"].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");
+                        (
+                            at,
+                            ["p10", "p50", "p90", "probability"]
+                                .map(|level| p[level].as_f64().map(f64::to_bits)),
+                        )
+                    })
                     .collect::<Vec<_>>()
             };
+            assert!(!numbers(&one[list]).is_empty(), "{list} of {unit}");
             assert_eq!(numbers(&sql[list]), numbers(&one[list]), "{list} of {unit}");
         }
     }
@@ -72,6 +79,23 @@ fn sql_and_the_command_line_give_the_same_figures_to_the_last_digit() {
     );
     assert!(states.ends_with("filling dated"), "{states}");
     assert!(!states.starts_with("calm dated"), "{states}");
+}
+
+#[test]
+fn sql_asks_anew_as_far_ahead_as_the_run_looked() {
+    let hub = Hub::with("forecast.horizon_days = 200");
+    fleet::load(&hub);
+    forecast(&hub, &[]);
+    let differing = hub.psql(
+        "select count(*) filter (where (a.state, a.reason, a.p10, a.p50, a.p90) is distinct from (s.state, s.reason, s.p10, s.p50, s.p90))
+                || ' of ' || count(*)
+           from fleet.units u cross join lateral fleet.exhaustion(u.unit_id) s
+          cross join lateral fleet.exhaustion(u.unit_id, as_of => s.as_of) a",
+    );
+    assert_eq!(differing, "0 of 5");
+    let last = "select max(f.\"time\" - s.as_of) <= interval '201 days' from fleet.units u
+        cross join lateral fleet.exhaustion(u.unit_id) s cross join lateral fleet.forecast(u.unit_id, as_of => s.as_of) f";
+    assert_eq!(hub.psql(last), "t");
 }
 
 #[test]

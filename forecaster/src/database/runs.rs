@@ -39,6 +39,8 @@ pub(crate) struct Run {
     pub(crate) scope: Scope,
     /// The model's constants.
     pub(crate) prior: Prior,
+    /// How far it looks ahead, days.
+    pub(crate) horizon_days: u16,
 }
 
 /// A claimed range of units.
@@ -63,7 +65,7 @@ pub(crate) struct Done {
     pub(crate) plans: i64,
 }
 
-const COLUMNS: &str = "run_id, as_of, scope, constants";
+const COLUMNS: &str = "run_id, as_of, scope, constants, horizon_days";
 
 /// `None` where the constants are those of another version of this program, which asked for others.
 fn run(row: &tokio_postgres::Row) -> Result<Option<Run>, Error> {
@@ -74,6 +76,7 @@ fn run(row: &tokio_postgres::Row) -> Result<Option<Run>, Error> {
         as_of: row.try_get(1)?,
         scope: if row.try_get::<_, &str>(2)? == "changed" { Scope::Changed } else { Scope::All },
         prior,
+        horizon_days: u16::try_from(row.try_get::<_, i32>(4)?).unwrap_or(u16::MAX),
     }))
 }
 
@@ -109,12 +112,14 @@ pub(crate) async fn begin(
     as_of: Timestamp,
     scope: Scope,
     prior: &Prior,
+    horizon_days: u16,
     units_a_range: i64,
 ) -> Result<Run, Error> {
     let row = transaction
         .query_one(
-            "insert into fleet.forecast_runs (as_of, model, scope, constants) values ($1, $2, $3, $4) returning run_id",
-            &[&as_of, &prior.version, &scope.as_str(), &Json(prior)],
+            "insert into fleet.forecast_runs (as_of, model, scope, constants, horizon_days)
+                values ($1, $2, $3, $4, $5) returning run_id",
+            &[&as_of, &prior.version, &scope.as_str(), &Json(prior), &i32::from(horizon_days)],
         )
         .await?;
     let id: i64 = row.get(0);
@@ -128,7 +133,7 @@ pub(crate) async fn begin(
             &[&id, &units_a_range],
         )
         .await?;
-    Ok(Run { id, as_of, scope, prior: prior.clone() })
+    Ok(Run { id, as_of, scope, prior: prior.clone(), horizon_days })
 }
 
 /// Claims a range that is neither done nor claimed; it is let go of when the transaction ends.

@@ -142,7 +142,8 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
     let prior = recalibrated(Prior::builtin(), &outcomes);
     let alike = fitted(&transaction, as_of, &prior).await?;
     let units_a_range = i64::from(hub.settings().forecast_claim);
-    let run = runs::begin(&transaction, as_of, request.scope, &prior, units_a_range).await?;
+    let horizon_days = hub.settings().forecast_horizon_days;
+    let run = runs::begin(&transaction, as_of, request.scope, &prior, horizon_days, units_a_range).await?;
     runs::keep_alike(&*transaction, run.id, alike.units(), &alike).await?;
     transaction.commit().await?;
     Ok(run)
@@ -171,7 +172,7 @@ async fn asked(hub: &Hub, run: &Run) -> anyhow::Result<Asked> {
         prior: run.prior.clone(),
         alike: runs::alike(&**hub.pool().get().await?, run.id).await?.unwrap_or_default(),
         as_of: run.as_of,
-        horizon_days: settings.forecast_horizon_days,
+        horizon_days: run.horizon_days,
         lasts_to: run.as_of.checked_add(days).unwrap_or(Timestamp::MAX),
         confidence: settings.plan_confidence,
     })
