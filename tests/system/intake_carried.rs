@@ -30,11 +30,14 @@ fn check(node: &NodeProcess, figure: &str) -> u64 {
 /// Lets the node measure until it holds more than so many samples.
 async fn measure(node: &mut NodeProcess, samples: u64) {
     node.start().expect("it starts");
-    until("it has measured", || {
-        node.data().join("store.sqlite").exists() && check(node, "samples") > samples
-    })
-    .await
-    .expect("measured");
+    // The file is there before its tables are: until then a check fails.
+    let holds = |output: std::process::Output| {
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        told["samples"].as_u64().is_some_and(|count| count > samples)
+    };
+    until("it has measured", || node.command(&["store", "check", "--json"]).is_ok_and(holds))
+        .await
+        .expect("measured");
     node.kill();
 }
 
