@@ -35,6 +35,7 @@ struct Figures {
     p99: Duration,
     wall: Duration,
     cpu_hub: f64,
+    cpu_postgres: f64,
     cpu_nodes: f64,
 }
 
@@ -81,8 +82,17 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     first.collect::<Vec<()>>().await;
     println!("their first pushes took {:.1} s", begun.elapsed().as_secs_f64());
     println!(
-        "{:>9} {:>10} {:>8} {:>7} {:>8} {:>8} {:>10} {:>12} {:>6}",
-        "pushes/s", "samples/s", "pushes", "failed", "p50 ms", "p99 ms", "hub CPU ms", "nodes CPU ms", "held"
+        "{:>9} {:>10} {:>8} {:>7} {:>8} {:>8} {:>10} {:>10} {:>12} {:>6}",
+        "pushes/s",
+        "samples/s",
+        "pushes",
+        "failed",
+        "p50 ms",
+        "p99 ms",
+        "hub CPU ms",
+        "pg CPU ms",
+        "nodes CPU ms",
+        "held"
     );
     let mut next = vec![1 + arguments.samples; nodes.len()];
     let (mut held_rate, mut turn) = (None, 0);
@@ -92,13 +102,14 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let of_one = |cpu: f64| cpu * 1e3 / figures.pushes.max(1) as f64;
         let told = figures.pushes as f64 / figures.wall.as_secs_f64();
         println!(
-            "{told:>9.1} {:>10.0} {:>8} {:>7} {:>8.1} {:>8.1} {:>10.2} {:>12.2} {:>6}",
+            "{told:>9.1} {:>10.0} {:>8} {:>7} {:>8.1} {:>8.1} {:>10.2} {:>10.2} {:>12.2} {:>6}",
             told * arguments.samples as f64,
             figures.pushes,
             figures.failed,
             figures.p50.as_secs_f64() * 1e3,
             figures.p99.as_secs_f64() * 1e3,
             of_one(figures.cpu_hub),
+            of_one(figures.cpu_postgres),
             of_one(figures.cpu_nodes),
             if is_held { "yes" } else { "no" }
         );
@@ -168,7 +179,7 @@ async fn hold(
     arguments: &Arguments,
 ) -> anyhow::Result<Figures> {
     let count = usize::try_from(u64::from(rate) * arguments.seconds)?;
-    let cpu_before = (cpu_of_hub(hub)?, cpu_of(std::process::id())?);
+    let cpu_before = (cpu_of_hub(hub)?, cpu_of_postgres(hub)?, cpu_of(std::process::id())?);
     let begun = Instant::now();
     let mut sending = Vec::with_capacity(count);
     for push in 0..count {
@@ -201,7 +212,8 @@ async fn hold(
         p99: quantile(0.99),
         wall,
         cpu_hub: cpu_of_hub(hub)? - cpu_before.0,
-        cpu_nodes: cpu_of(std::process::id())? - cpu_before.1,
+        cpu_postgres: cpu_of_postgres(hub)? - cpu_before.1,
+        cpu_nodes: cpu_of(std::process::id())? - cpu_before.2,
     })
 }
 
@@ -210,13 +222,42 @@ fn cpu_of_hub(hub: &Hub) -> anyhow::Result<f64> {
     cpu_of(hub.process_id().context("the hub has ended")?)
 }
 
+/// Seconds of CPU that PostgreSQL has used, in all of its processes, also those that have ended.
+fn cpu_of_postgres(hub: &Hub) -> anyhow::Result<f64> {
+    let lock = std::fs::read_to_string(hub.cluster.folder().join("data/postmaster.pid"))?;
+    let postmaster = lock.lines().next().context("postmaster.pid is empty")?.trim().to_owned();
+    let mut ticks = 0.0;
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        // A process may end while the list is read: then the postmaster has counted it.
+        let Some(fields) = name.parse().ok().and_then(|process| stat(process).ok()) else { continue };
+        let parent = fields.get(1).context("stat is short")?;
+        if name == postmaster {
+            ticks += sum(&fields, 11..15)?;
+        } else if *parent == postmaster {
+            ticks += sum(&fields, 11..13)?;
+        }
+    }
+    Ok(ticks / TICKS_A_SECOND)
+}
+
 /// Seconds of CPU that a process has used, all of its threads.
 fn cpu_of(process: u32) -> anyhow::Result<f64> {
-    const TICKS_A_SECOND: f64 = 100.0; // USER_HZ, fixed on Linux
+    Ok(sum(&stat(process)?, 11..13)? / TICKS_A_SECOND)
+}
+
+/// USER_HZ, fixed on Linux.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// Fields of /proc/PID/stat after the name in brackets, proc(5): the parent is the second, from the twelfth on stand ticks
+/// in user and kernel mode, then those of children that have ended.
+fn stat(process: u32) -> anyhow::Result<Vec<String>> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // After the name in brackets: fields 14 and 15 of proc(5).
-    let fields: Vec<&str> = stat.rsplit_once(')').context("stat has no name")?.1.split_whitespace().collect();
-    let ticks = fields.get(11..13).context("stat is short")?;
-    let ticks: f64 = ticks.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
-    Ok(ticks / TICKS_A_SECOND)
+    let (_, fields) = stat.rsplit_once(')').context("stat has no name")?;
+    Ok(fields.split_whitespace().map(str::to_owned).collect())
+}
+
+fn sum(fields: &[String], which: std::ops::Range<usize>) -> anyhow::Result<f64> {
+    let fields = fields.get(which).context("stat is short")?;
+    Ok(fields.iter().filter_map(|field| field.parse::<f64>().ok()).sum())
 }
