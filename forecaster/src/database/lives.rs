@@ -5,6 +5,7 @@
 //! node cannot be told from here, and numbers of the one would count as read for the other, so nothing more is taken
 //! until a person has it enrolled again: then the other copy's certificate ends.
 
+use deadpool_postgres::GenericClient as Cached;
 use jiff::Timestamp;
 use tokio_postgres::{Error, GenericClient};
 use uuid::Uuid;
@@ -52,19 +53,15 @@ fn contradiction(known: &[Known], life: &Life) -> Option<String> {
 }
 
 /// Notes a life. Gives what is wrong where two copies seem to speak. The node's row must be locked.
-pub(crate) async fn note(
-    client: &impl GenericClient,
-    life: &Life,
-    now: Timestamp,
-) -> Result<Option<String>, Error> {
+pub(crate) async fn note(client: &impl Cached, life: &Life, now: Timestamp) -> Result<Option<String>, Error> {
     let sequence = i64::try_from(life.sequence).unwrap_or(i64::MAX);
-    let known = client
-        .query(
+    let statement = client
+        .prepare_cached(
             "select store_id, boot, answered_at, sequence from fleet.node_lives
               where node_id = $1 order by began_at desc, answered_at desc",
-            &[&life.node],
         )
         .await?;
+    let known = client.query(&statement, &[&life.node]).await?;
     let known: Vec<Known> = known
         .iter()
         .map(|row| Known {
@@ -77,16 +74,18 @@ pub(crate) async fn note(
     if let Some(wrong) = contradiction(&known, life) {
         return Ok(Some(wrong));
     }
-    client
-        .execute(
+    let statement = client
+        .prepare_cached(
             "insert into fleet.node_lives as l (node_id, store_id, boot, began_at, answered_at, sequence)
              values ($1, $2, $3, $4, $5, $6)
              on conflict (node_id, store_id, boot) do update
                 set answered_at = greatest(l.answered_at, excluded.answered_at),
                     sequence = greatest(l.sequence, excluded.sequence)
               where l.answered_at < excluded.answered_at or l.sequence < excluded.sequence",
-            &[&life.node, &life.store, &life.boot, &now, &life.answered_at, &sequence],
         )
+        .await?;
+    client
+        .execute(&statement, &[&life.node, &life.store, &life.boot, &now, &life.answered_at, &sequence])
         .await?;
     Ok(None)
 }
@@ -123,8 +122,9 @@ pub(crate) async fn mark(
 }
 
 /// Why nothing is taken from this node, where two copies of it seem to speak.
-pub(crate) async fn fork(client: &impl GenericClient, node: Uuid) -> Result<Option<String>, Error> {
-    let row = client.query_opt("select fork from fleet.nodes where node_id = $1", &[&node]).await?;
+pub(crate) async fn fork(client: &impl Cached, node: Uuid) -> Result<Option<String>, Error> {
+    let statement = client.prepare_cached("select fork from fleet.nodes where node_id = $1").await?;
+    let row = client.query_opt(&statement, &[&node]).await?;
     Ok(row.and_then(|row| row.get(0)))
 }
 

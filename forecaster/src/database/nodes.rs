@@ -1,5 +1,6 @@
 //! Nodes, their certificates and tokens.
 
+use deadpool_postgres::GenericClient as Cached;
 use headroom_core::exchange::{Answer, NodeDescription, Placement};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -125,14 +126,14 @@ pub(crate) async fn list(client: &impl GenericClient) -> Result<Vec<NodeRow>, Er
 
 /// Whether the hub honours this certificate of this node. The first time that a renewed one is shown, the one before
 /// it ends.
-pub(crate) async fn honours(client: &impl GenericClient, node: Uuid, serial: &str) -> Result<bool, Error> {
-    let row = client
-        .query_opt(
+pub(crate) async fn honours(client: &impl Cached, node: Uuid, serial: &str) -> Result<bool, Error> {
+    let statement = client
+        .prepare_cached(
             "select certificate_serial = $2, previous_certificate_serial = $2, previous_certificate_serial is not null
                from fleet.nodes where node_id = $1 and revoked_at is null",
-            &[&node, &serial],
         )
         .await?;
+    let row = client.query_opt(&statement, &[&node, &serial]).await?;
     let Some(row) = row else { return Ok(false) };
     let is = |index| row.get::<_, Option<bool>>(index).unwrap_or(false);
     if is(0) && is(2) {
@@ -280,21 +281,22 @@ pub(crate) async fn revoke(client: &impl GenericClient, node: Uuid, now: Timesta
 /// Notes that a node answered, and locks its row: two writers for one node take turns. Gives the digest of what it
 /// described last; `None` where it described nothing yet.
 pub(crate) async fn seen(
-    client: &impl GenericClient,
+    client: &impl Cached,
     answer: &Answer,
     now: Timestamp,
 ) -> Result<Option<Vec<u8>>, Error> {
     let node = &answer.description;
     let (placement, software, interval) = about(node);
     let ahead = answer.answered_at.duration_since(now).as_secs_f64();
-    let row = client
-        .query_opt(
+    let statement = client
+        .prepare_cached(
             "update fleet.nodes set placement = $2, software = $3, interval_seconds = $4, seen_at = $5,
                     clock_ahead_seconds = $6, failure = null, failed_at = null
               where node_id = $1 returning description_sha256",
-            &[&node.node, &placement, &software, &interval, &now, &ahead],
         )
         .await?;
+    let row =
+        client.query_opt(&statement, &[&node.node, &placement, &software, &interval, &now, &ahead]).await?;
     Ok(row.and_then(|row| row.get(0)))
 }
 

@@ -1,5 +1,6 @@
 //! Which sequence numbers were committed, and which were not believed.
 
+use deadpool_postgres::GenericClient as Cached;
 use headroom_core::exchange::SequenceRange;
 use headroom_core::unit::Sample;
 use jiff::Timestamp;
@@ -30,21 +31,21 @@ pub(crate) async fn acknowledged(
 
 /// Adds a range to what was committed. In the transaction of its rows, or it would lie.
 pub(crate) async fn acknowledge(
-    client: &impl GenericClient,
+    client: &impl Cached,
     node: Uuid,
     store: Uuid,
     range: SequenceRange,
     now: Timestamp,
 ) -> Result<(), Error> {
-    client
-        .execute(
+    let statement = client
+        .prepare_cached(
             "insert into fleet.acknowledged_ranges as a (node_id, store_id, sequences, acknowledged_at)
              values ($1, $2, int8multirange(int8range($3, $4, '[]')), $5)
              on conflict (node_id, store_id) do update
                 set sequences = a.sequences + excluded.sequences, acknowledged_at = excluded.acknowledged_at",
-            &[&node, &store, &signed(range.first), &signed(range.last), &now],
         )
         .await?;
+    client.execute(&statement, &[&node, &store, &signed(range.first), &signed(range.last), &now]).await?;
     Ok(())
 }
 
@@ -56,7 +57,7 @@ pub(crate) async fn forget(client: &impl GenericClient, node: Uuid) -> Result<()
 
 /// Notes samples that the node no longer has: they are acknowledged, so that nobody asks for them again.
 pub(crate) async fn note_gap(
-    client: &impl GenericClient,
+    client: &impl Cached,
     node: Uuid,
     store: Uuid,
     range: SequenceRange,

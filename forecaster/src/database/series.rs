@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use deadpool_postgres::GenericClient as Cached;
 use headroom_core::unit::{CapacitySource, FIGURES, Figure, Number, Sample};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
@@ -48,29 +49,16 @@ static INTO: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Writes samples; `ids` has each one's component. Gives the number of rows that were not there before.
-pub(crate) async fn insert(
-    client: &impl GenericClient,
-    ids: &[i64],
-    samples: &[Sample],
-) -> Result<u64, Error> {
+pub(crate) async fn insert(client: &impl Cached, ids: &[i64], samples: &[Sample]) -> Result<u64, Error> {
     write(client, &INSERT, ids, samples).await
 }
 
 /// The same for senders that tell the figures of one moment in several requests. Gives the number of rows written.
-pub(crate) async fn merge(
-    client: &impl GenericClient,
-    ids: &[i64],
-    samples: &[Sample],
-) -> Result<u64, Error> {
+pub(crate) async fn merge(client: &impl Cached, ids: &[i64], samples: &[Sample]) -> Result<u64, Error> {
     write(client, &MERGE, ids, samples).await
 }
 
-async fn write(
-    client: &impl GenericClient,
-    statement: &str,
-    ids: &[i64],
-    samples: &[Sample],
-) -> Result<u64, Error> {
+async fn write(client: &impl Cached, statement: &str, ids: &[i64], samples: &[Sample]) -> Result<u64, Error> {
     debug_assert_eq!(ids.len(), samples.len());
     if samples.is_empty() {
         return Ok(0);
@@ -86,7 +74,8 @@ async fn write(
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&ids, &at, &boot, &source];
     parameters.extend(whole.iter().map(|column| column as &(dyn ToSql + Sync)));
     parameters.extend(real.iter().map(|column| column as &(dyn ToSql + Sync)));
-    client.execute(statement, &parameters).await
+    let statement = client.prepare_cached(statement).await?;
+    client.execute(&statement, &parameters).await
 }
 
 fn column<T>(samples: &[Sample], figure: &Figure, get: fn(Number) -> Option<T>) -> Vec<Option<T>> {
@@ -101,23 +90,19 @@ fn signed(value: Number) -> Option<i64> {
 }
 
 /// Notes the newest status of each component, so that its loss can be seen.
-pub(crate) async fn note_newest(
-    client: &impl GenericClient,
-    ids: &[i64],
-    samples: &[Sample],
-) -> Result<(), Error> {
+pub(crate) async fn note_newest(client: &impl Cached, ids: &[i64], samples: &[Sample]) -> Result<(), Error> {
     if samples.is_empty() {
         return Ok(());
     }
     let at: Vec<Timestamp> = samples.iter().map(|sample| sample.at).collect();
-    client
-        .execute(
+    let statement = client
+        .prepare_cached(
             "update fleet.components c set status_until = t.at
                from (select id, max(at) as at from unnest($1::bigint[], $2::timestamptz[]) as t (id, at) group by id) t
               where c.component_id = t.id and (c.status_until is null or c.status_until < t.at)",
-            &[&ids, &at],
         )
         .await?;
+    client.execute(&statement, &[&ids, &at]).await?;
     Ok(())
 }
 

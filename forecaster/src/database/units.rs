@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use deadpool_postgres::GenericClient as Cached;
 use headroom_core::exchange::Answer;
 use headroom_core::unit::{Component, ComponentKind, UnitReport, UserInformation};
 use jiff::Timestamp;
@@ -45,13 +46,15 @@ pub(crate) async fn describe(
 
 /// Writes the components of an answer that were never heard of, as gone: what was carried may be older than what the
 /// node told since and must not undo it, but its samples need their components.
+///
+/// `known` are those that were heard of.
 pub(crate) async fn describe_unknown(
     client: &impl GenericClient,
     answer: &Answer,
+    known: &HashMap<String, i64>,
     now: Timestamp,
 ) -> Result<(), Error> {
     let node = answer.description.node;
-    let known = component_ids(client, node).await?;
     let mut unknown = Answer { units: Vec::new(), gone: Vec::new(), ..answer.clone() };
     for unit in reports(answer) {
         let mut unit = unit.clone();
@@ -151,17 +154,14 @@ fn reports(answer: &Answer) -> impl Iterator<Item = &UnitReport> {
 }
 
 /// Component ids by their key in this node, those that are gone included.
-pub(crate) async fn component_ids(
-    client: &impl GenericClient,
-    node: Uuid,
-) -> Result<HashMap<String, i64>, Error> {
-    let rows = client
-        .query(
+pub(crate) async fn component_ids(client: &impl Cached, node: Uuid) -> Result<HashMap<String, i64>, Error> {
+    let statement = client
+        .prepare_cached(
             "select c.node_key, c.component_id from fleet.units u join fleet.components c using (unit_id)
               where u.node_id = $1 order by c.gone_at nulls last",
-            &[&node],
         )
         .await?;
+    let rows = client.query(&statement, &[&node]).await?;
     let mut ids = HashMap::with_capacity(rows.len());
     // Should a key stand in two units, the one that is not gone comes last and wins.
     for row in rows.iter().rev() {

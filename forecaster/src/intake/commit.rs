@@ -47,11 +47,11 @@ pub(crate) async fn commit(
     let tx: &tokio_postgres::Transaction<'_> = &transaction;
     // The row of the node is locked: two writers for one node take turns, and deadlock never.
     let known = match way {
-        Way::Direct => nodes::seen(tx, answer, now).await?,
+        Way::Direct => nodes::seen(&transaction, answer, now).await?,
         Way::Carried => nodes::carried(tx, answer).await?,
     };
     let is_stale = way == Way::Carried && lives::was_heard_since(tx, node, answer.answered_at).await?;
-    if let Some(what) = fork(tx, answer, is_stale, now).await? {
+    if let Some(what) = fork(&transaction, answer, is_stale, now).await? {
         transaction.commit().await?;
         return Err(IntakeProblem::Forked(what));
     }
@@ -59,14 +59,15 @@ pub(crate) async fn commit(
     let is_new = known.as_deref() != Some(digest.as_slice());
     if is_stale {
         examine_text(answer)?;
-        units::describe_unknown(tx, answer, now).await?;
+        let known = units::component_ids(&transaction, node).await?;
+        units::describe_unknown(tx, answer, &known, now).await?;
     } else if is_new {
         examine_text(answer)?;
         units::describe(tx, answer, now).await?;
         nodes::described(tx, node, &digest).await?;
     }
     // Those that are gone too: samples of a drive that was pulled out while the hub was away still count.
-    let ids: HashMap<String, i64> = units::component_ids(tx, node).await?;
+    let ids: HashMap<String, i64> = units::component_ids(&transaction, node).await?;
     // Who withdrew everything tells that alone: it takes back nothing that was remarked before.
     if (is_new || is_stale) && answer.user.consent.any() {
         remarks::write(tx, answer, &ids, !is_stale, now).await?;
@@ -75,14 +76,14 @@ pub(crate) async fn commit(
         sort_out(batch.samples, &|key| ids.contains_key(&key.0), now, hub.settings().intake_future_max);
     let components: Vec<i64> =
         sorted.taken.iter().filter_map(|sample| ids.get(&sample.component.0).copied()).collect();
-    let rows = series::insert(tx, &components, &sorted.taken).await?;
-    series::note_newest(tx, &components, &sorted.taken).await?;
+    let rows = series::insert(&transaction, &components, &sorted.taken).await?;
+    series::note_newest(&transaction, &components, &sorted.taken).await?;
     for aside in &sorted.set_aside {
         let reason = format!("{}: {}", aside.code, aside.sentence);
         ranges::set_aside(tx, node, store, &aside.sample, &reason, now).await?;
     }
     if let Some(range) = range {
-        ranges::acknowledge(tx, node, store, range, now).await?;
+        ranges::acknowledge(&transaction, node, store, range, now).await?;
     }
     transaction.commit().await?;
     Ok(Committed { rows, set_aside: sorted.set_aside.len() as u64 })
@@ -90,7 +91,7 @@ pub(crate) async fn commit(
 
 /// What says that two copies of this node speak, if anything does or did.
 async fn fork(
-    transaction: &tokio_postgres::Transaction<'_>,
+    transaction: &deadpool_postgres::Transaction<'_>,
     answer: &Answer,
     is_stale: bool,
     now: Timestamp,
@@ -114,7 +115,7 @@ async fn fork(
     let wrong = lives::note(transaction, &life, now).await?;
     if let Some(what) = &wrong {
         tracing::warn!(%node, "two copies of a node speak: {what}");
-        lives::mark(transaction, node, what, now).await?;
+        lives::mark(&**transaction, node, what, now).await?;
     }
     Ok(wrong)
 }

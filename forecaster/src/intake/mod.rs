@@ -69,7 +69,7 @@ async fn authenticated(hub: &Hub, peer: &Peer) -> Result<Uuid, IntakeProblem> {
         return refused("the certificate is not a node's");
     };
     let client = hub.pool().get().await?;
-    if !nodes::honours(&**client, *node, serial).await? {
+    if !nodes::honours(&client, *node, serial).await? {
         return refused("the certificate is revoked or was replaced: enrol again");
     }
     Ok(*node)

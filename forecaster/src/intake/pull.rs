@@ -224,7 +224,7 @@ async fn note_gap(hub: &Hub, answer: &Answer, gone: SequenceRange) -> anyhow::Re
     let mut client = hub.pool().get().await?;
     let transaction = client.transaction().await?;
     let (node, store) = (answer.description.node, answer.description.store);
-    ranges::note_gap(&*transaction, node, store, gone, Timestamp::now()).await?;
+    ranges::note_gap(&transaction, node, store, gone, Timestamp::now()).await?;
     Ok(transaction.commit().await?)
 }
 

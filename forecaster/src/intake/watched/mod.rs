@@ -172,13 +172,13 @@ async fn take(
     watched::keep_parts(tx, node, &waits).await?;
     let reports: Vec<UnitReport> = request.units.values().cloned().collect();
     units::describe_more(tx, node, &reports, now).await?;
-    let ids = units::component_ids(tx, node).await?;
+    let ids = units::component_ids(&transaction, node).await?;
     let sorted =
         sort_out(request.samples(), &|key| ids.contains_key(&key.0), now, hub.settings().intake_future_max);
     let components: Vec<i64> =
         sorted.taken.iter().filter_map(|sample: &Sample| ids.get(&sample.component.0).copied()).collect();
-    rows::merge(tx, &components, &sorted.taken).await?;
-    rows::note_newest(tx, &components, &sorted.taken).await?;
+    rows::merge(&transaction, &components, &sorted.taken).await?;
+    rows::note_newest(&transaction, &components, &sorted.taken).await?;
     if let Some(aside) = sorted.set_aside.first() {
         // Series have no numbers: one of them stands for all of a request.
         let count = sorted.set_aside.len();
