@@ -1,8 +1,8 @@
 //! JSON of smartctl, Redfish and LVM: told apart as in a capture, and given to each decoder whatever it is.
 #![no_main]
 
-use headroom_node::decode::redfish_tree::RedfishTree;
-use headroom_node::decode::{lvm, redfish, smartctl};
+use decoders::decode::redfish_tree::RedfishTree;
+use decoders::decode::{lvm, redfish, smartctl};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -2,8 +2,8 @@
 #![no_main]
 
 use clap::ValueEnum as _;
-use headroom_node::decode::PageName;
-use headroom_node::decode::raw_page::{Neighbours, decode};
+use decoders::decode::PageName;
+use decoders::decode::raw_page::{Neighbours, decode};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 

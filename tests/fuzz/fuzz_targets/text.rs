@@ -1,7 +1,7 @@
 //! Text and binary answers of the kernel and of tools: dmsetup, device mapper, zpool, mdstat, and files by name.
 #![no_main]
 
-use headroom_node::decode::{Surroundings, capture, dm_targets, dm_thin, mdstat, zpool};
+use decoders::decode::{Surroundings, capture, dm_targets, dm_thin, mdstat, zpool};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
