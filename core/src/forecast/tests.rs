@@ -297,6 +297,23 @@ fn any_observation() -> impl Strategy<Value = Observation> {
 }
 
 proptest! {
+    // Each case starts threads, so fewer of them: what would differ between threads differs in any case.
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn every_thread_and_every_run_gives_the_same_answer(
+        observations in proptest::collection::vec(any_observation(), 0..60),
+        limit in 1.0..1e15_f64,
+    ) {
+        let answer = || serde_json::to_string(&ask(&observations, limit)).unwrap();
+        let here = answer();
+        let there = std::thread::scope(|scope| [scope.spawn(answer), scope.spawn(answer)].map(|one| one.join().unwrap()));
+        prop_assert_eq!([&here, &here], [&there[0], &there[1]]);
+        prop_assert_eq!(here, answer());
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
@@ -322,6 +339,38 @@ proptest! {
         prop_assert!(answer.fan.iter().all(|f| f.p10 <= f.p50 && f.p50 <= f.p90));
         prop_assert!(!answer.reason.sentence.is_empty());
         prop_assert!(serde_json::to_string(&answer).is_ok());
+    }
+
+    #[test]
+    fn what_is_borrowed_from_units_alike_never_gives_more_than_a_state_with_ordered_dates(
+        used in proptest::collection::vec(any_value(), 0..40),
+        limit in any_value(),
+        figures in [any::<f64>(), any::<f64>(), any::<f64>()],
+        units in any::<u32>(),
+        days_min in any::<u16>(),
+    ) {
+        let [growth_mean, growth_spread, day_spread] = figures.map(|v| if units % 2 == 0 { v } else { v % 1.0 });
+        let pooled = Pooled { group: String::new(), units, growth_mean, growth_spread, day_spread };
+        let prior = Prior { pooled: Some(pooled), days_min, ..Prior::builtin() };
+        let observations = series(used);
+        let question = Question {
+            resource: Resource::Capacity,
+            observations: &observations,
+            limit: Some(limit),
+            as_of: observations.last().map_or(day(0), |o| o.at),
+            horizon_days: 1_096,
+        };
+        let answer = forecast(&question, &prior);
+        let dates = [answer.p10, answer.p50, answer.p90];
+        prop_assert_eq!(answer.state == State::Dated, answer.p10.is_some(), "{:?}", answer);
+        prop_assert!(dates.iter().flatten().is_sorted() && dates.iter().flatten().all(|at| *at >= answer.as_of));
+        prop_assert!(answer.passage.0.iter().all(|point| (0.0..=1.0).contains(&point.probability)));
+    }
+
+    #[test]
+    fn what_never_changes_has_no_date(level in 0.0..1e15_f64, days in 1..500_usize, room in 1e-3..1e15_f64) {
+        let answer = ask(&series(std::iter::repeat_n(level, days)), level + room);
+        prop_assert_ne!(answer.state, State::Dated, "{:?}", answer);
     }
 
     #[test]
