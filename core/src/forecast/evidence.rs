@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Entries of the evidence on one limit.
-pub const EVIDENCE: usize = RISING + 25;
+pub const EVIDENCE: usize = RISING + 58;
 /// The first of them: those that depend on the limit. None falls where the limit rises; the others are the unit's own.
 pub const RISING: usize = 97;
 /// The longest length that is told apart, days: ten years.
@@ -134,6 +134,8 @@ struct UnitFigures {
     spans_active: [f64; 7],
     /// Growth a day with each day's change held to the middle 96 %, over 90, 365 and 1,460 days.
     held_slopes: [f64; 3],
+    /// Sum of rises and falls a day, over 365 days, or over all where that year is flat.
+    movement: f64,
 }
 
 /// Mean of the changes that are not 0, of the same held to their middle 96 %, and how many there are.
@@ -205,7 +207,14 @@ impl UnitFigures {
             let changed = daily[from..=to].windows(2).filter(|pair| pair[0] != pair[1]).count();
             changed as f64 / (to - from).max(1) as f64
         });
+        let year = rises[1] + falls[1];
+        let movement = if year > 0.0 {
+            year / last.min(365) as f64
+        } else {
+            increments(last).map(f64::abs).sum::<f64>() / last as f64
+        };
         Self {
+            movement,
             spans,
             spans_active,
             active,
@@ -297,5 +306,27 @@ impl UnitFigures {
         for active in self.spans_active {
             row.push(libm::log(active.max(1e-3)));
         }
+        self.push_paces(row);
+    }
+
+    /// How fast it grew over each span, against how much it moves at all: what the entries that rise with the limit cannot
+    /// tell, since none of them may count against another.
+    fn push_paces(&self, row: &mut Row) {
+        let mut push = |slope: f64| {
+            let pace = slope / self.movement.max(f64::MIN_POSITIVE);
+            row.push(libm::asinh(20.0 * pace.clamp(-1e4, 1e4)));
+        };
+        self.slopes.into_iter().chain(self.spans).chain(self.held_slopes).for_each(&mut push);
+        let months = [self.month_largest, self.month_spread, self.year_spread];
+        for gain in
+            self.month_median.into_iter().chain(months).chain([self.year_ago[0], self.year_ago[1] / 3.0])
+        {
+            push(gain / 30.0);
+        }
+        for gain in self.active_gain.into_iter().chain(self.held_gain).chain([self.usual_rise]) {
+            push(gain / 20.0);
+        }
+        push(self.largest / 365.0);
+        row.push(ln_ratio(self.level, 365.0 * self.movement));
     }
 }

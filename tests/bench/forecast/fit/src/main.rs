@@ -76,26 +76,28 @@ fn main() {
                 settings.iter().find_map(named).unwrap_or(default)
             };
             let recipe = network::Recipe {
-                epochs: get("epochs", 6.0),
+                share: get("share", 0.3),
+                epochs: get("epochs", 12.0),
                 rate: get("rate", 2e-3),
                 decay: get("decay", 1e-3),
-                drop: get("drop", 0.1),
+                noise: get("noise", 0.2),
                 batch: get("batch", 512.0) as usize,
             };
             let balance = trial::Balance {
                 pool: get("pool", 0.5),
-                b: get("b", 0.3),
-                n: get("n", 0.3),
+                b: get("b", 0.7),
+                n: get("n", 1.0),
+                others: get("others", 0.3),
                 horizon: get("horizon", 1096.0),
                 power: get("power", 0.5),
             };
-            let (members, sub) = (get("members", 4.0) as u64, get("sub", 1.0));
+            let members = get("members", 4.0) as u64;
             let threads = get("threads", 1.0) as usize;
             let dir = PathBuf::from(dir);
             if what == "fit" {
-                trial::fit(&dir, &dir.join("capacity.f32"), &recipe, &balance, members, sub, threads);
+                trial::fit(&dir, &dir.join("capacity.f32"), &recipe, &balance, members, threads);
             } else {
-                trial::run(&dir, &recipe, &balance, members, sub, get("folds", 6.0) as u64, threads);
+                trial::run(&dir, &recipe, &balance, members, get("folds", 6.0) as u64, threads);
             }
         }
         _ => {

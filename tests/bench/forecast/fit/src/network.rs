@@ -181,21 +181,24 @@ pub struct Sample {
 
 #[derive(Clone, Debug)]
 pub struct Recipe {
+    /// Share of the samples that one network sees.
+    pub share: f64,
     pub epochs: f64,
     pub rate: f64,
     pub decay: f64,
-    pub drop: f64,
+    /// Normal noise on the standardised evidence, standard deviations: few repositories are seen, and many times each.
+    pub noise: f64,
     pub batch: usize,
 }
 
+/// Fits one network to a share of the samples, drawn by the seed.
 pub fn train(samples: &[Sample], recipe: &Recipe, seed: u64) -> Weights {
     let mut random = Random(seed);
     let mut w = Weights::random(&mut random);
     let (mut m, mut v) = (Weights::zero(), Weights::zero());
-    let mut order: Vec<u32> = (0..samples.len() as u32).collect();
+    let mut order: Vec<u32> = (0..samples.len() as u32).filter(|_| random.unit() < recipe.share).collect();
     let steps = (recipe.epochs * order.len() as f64 / recipe.batch as f64) as usize;
     let mut place = order.len();
-    let keep = 1.0 - recipe.drop;
     for step in 0..steps {
         let mut g = Weights::zero();
         for _ in 0..recipe.batch {
@@ -208,15 +211,13 @@ pub fn train(samples: &[Sample], recipe: &Recipe, seed: u64) -> Weights {
             let sample = &samples[order[place] as usize];
             place += 1;
             let mut x = sample.x;
-            if recipe.drop > 0.0 {
-                let threshold = (recipe.drop * 65_536.0) as u64;
-                let scale = (1.0 / keep) as f32;
-                for chunk in x.chunks_mut(4) {
-                    let mut bits = random.next();
-                    for value in chunk {
-                        *value = if (bits & 0xffff) < threshold { 0.0 } else { *value * scale };
-                        bits >>= 16;
-                    }
+            if recipe.noise > 0.0 {
+                // Sums of four draws of 16 bits: normal enough.
+                let scale = recipe.noise * (3.0_f64).sqrt() / 65_536.0;
+                for value in &mut x {
+                    let bits = random.next();
+                    let sum: i64 = (0..4).map(|i| ((bits >> (16 * i)) & 0xffff) as i64).sum();
+                    *value += (scale * (sum - 131_070) as f64) as f32;
                 }
             }
             let pass = w.forward(&x);

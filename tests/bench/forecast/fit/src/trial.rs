@@ -70,9 +70,14 @@ pub struct Balance {
     pub pool: f64,
     pub b: f64,
     pub n: f64,
+    /// Weight of the levels that are not asked for, next to 1 of those at 10, 50 and 90 %.
+    pub others: f64,
     pub horizon: f64,
     pub power: f64,
 }
+
+/// Levels that are asked for.
+const ASKED: [bool; 7] = [false, true, false, true, false, true, false];
 
 pub fn samples(cases: &[&Known], scale: &Scale, balance: &Balance) -> Vec<Sample> {
     let mut count: BTreeMap<&str, f64> = BTreeMap::new();
@@ -91,7 +96,7 @@ pub fn samples(cases: &[&Known], scale: &Scale, balance: &Balance) -> Vec<Sample
             let w = (weight(c) / mean) as f32;
             let mut levels = [0.0; 7];
             match c.track {
-                'A' => levels = [w; 7],
+                'A' => levels = ASKED.map(|asked| if asked { w } else { w * balance.others as f32 }),
                 'B' => levels[3] = w * balance.b as f32,
                 _ => levels[3] = w * balance.n as f32,
             }
@@ -210,15 +215,11 @@ fn print(name: &str, s: &Score, r: Option<&Score>) {
     println!();
 }
 
-pub fn run(
-    dir: &Path,
-    recipe: &Recipe,
-    balance: &Balance,
-    members: u64,
-    sub: f64,
-    folds: u64,
-    threads: usize,
-) {
+/// Spreads above the median that the trial prints: what `Prior::builtin` chooses from.
+const LATE_SPREADS: [f64; 4] = [1.0, 0.9, 0.85, 0.8];
+
+/// Fits without each fold in turn, and scores what was left out.
+pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, folds: u64, threads: usize) {
     let train = read(dir, "train");
     let git = read(dir, "git");
     let start = std::time::Instant::now();
@@ -233,9 +234,7 @@ pub fn run(
                         if fold >= folds {
                             break out;
                         }
-                        let mut random = crate::cases::Random(99 + fold);
-                        let seen: Vec<&Known> =
-                            train.iter().filter(|c| c.fold != fold && random.unit() < sub).collect();
+                        let seen: Vec<&Known> = train.iter().filter(|c| c.fold != fold).collect();
                         let scale = Scale::of(&seen);
                         let samples = samples(&seen, &scale, balance);
                         let nets: Vec<Weights> =
@@ -275,29 +274,26 @@ pub fn run(
             parts.iter().flatten().filter(|p| p.0 == is_git).map(|p| (p.1, p.2)).collect();
         let cases: Vec<&Known> =
             all.iter().map(|(i, _)| if is_git { &git[*i] } else { &train[*i] }).collect();
-        let answers: Vec<([f64; 3], f64)> = all.iter().map(|(_, q)| ([q[1], q[3], q[5]], p90(q))).collect();
         let reference: Vec<([f64; 3], f64)> = cases
             .iter()
             .map(|c| (c.reference.map(f64::ln), f64::from(u8::from(c.reference[1] <= 90.0))))
             .collect();
         let r = score(&cases, &reference);
-        print(name, &score(&cases, &answers), Some(&r));
+        for late in LATE_SPREADS {
+            let answers: Vec<([f64; 3], f64)> = all
+                .iter()
+                .map(|(_, q)| q.map(|v| q[3] + if v > q[3] { late } else { 1.0 } * (v - q[3])))
+                .map(|q| ([q[1], q[3], q[5]], p90(&q)))
+                .collect();
+            print(&format!("{name} late {late:.2}"), &score(&cases, &answers), Some(&r));
+        }
     }
 }
 
 /// Fits the ensemble on every repository and writes the constants in the form that core reads.
-pub fn fit(
-    dir: &Path,
-    out: &Path,
-    recipe: &Recipe,
-    balance: &Balance,
-    members: u64,
-    sub: f64,
-    threads: usize,
-) {
+pub fn fit(dir: &Path, out: &Path, recipe: &Recipe, balance: &Balance, members: u64, threads: usize) {
     let train = read(dir, "train");
-    let mut random = crate::cases::Random(99);
-    let seen: Vec<&Known> = train.iter().filter(|_| random.unit() < sub).collect();
+    let seen: Vec<&Known> = train.iter().collect();
     let scale = Scale::of(&seen);
     let samples = samples(&seen, &scale, balance);
     let next = std::sync::atomic::AtomicU64::new(0);
