@@ -202,3 +202,26 @@ fn explain_tells_how_many_blocks_were_read_and_analyze_knows_sealed_rows() {
     let rows = cluster.psql("db", "select reltuples from pg_class where relname = 'readings_sealed'");
     assert_eq!(rows, "3027");
 }
+
+/// An autovacuum of a table that was just filled keeps its lock for minutes; it gives way.
+#[test]
+fn an_autovacuum_gives_way_to_sealing() {
+    let cluster = Cluster::with(&[("shared_preload_libraries", "headroom"), ("autovacuum_naptime", "1s")]);
+    readings(&cluster);
+    cluster.psql(
+        "db",
+        "alter table readings set (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 10);
+         create role owner; grant usage on schema headroom to owner; grant all on schema public to owner; alter table readings owner to owner;
+         update readings set used = used",
+    );
+    let begun = std::time::Instant::now();
+    let running = "select count(*) from pg_locks l join pg_stat_activity a using (pid)
+        where a.backend_type = 'autovacuum worker' and l.relation = 'readings'::regclass and l.mode = 'ShareUpdateExclusiveLock' and l.granted";
+    while cluster.psql("db", running) == "0" {
+        assert!(begun.elapsed().as_secs() < 60, "no autovacuum came");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    cluster.psql("db", "set role owner; call headroom.seal_by_slices('readings', timestamptz '2026-01-05')");
+    assert_eq!(cluster.psql("db", "select count(*) < 3000 from only readings"), "t");
+    assert_eq!(cluster.psql("db", SAME), "0|3027");
+}
