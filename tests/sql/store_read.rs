@@ -368,6 +368,7 @@ fn what_cannot_be_is_said() {
         ("daily_arrays('dated', null::int[], array['v'])", "42804"),
         ("daily_arrays('t', null::int[], array['used'])", "42804"),
         ("daily_arrays('t', array['1'], array['used'])", "42804"),
+        ("daily_arrays('t', null::bigint[], array['device'])", "22023"),
         ("daily_arrays('t', null::bigint[], null)", "22023"),
         ("daily_arrays('t', null::bigint[], array[null]::text[])", "22023"),
         ("daily_arrays('t', null::bigint[], array['nothing'])", "42703"),

@@ -121,6 +121,16 @@ impl Question {
                 )
                 .detail("Columns of the types smallint, integer, bigint, real, double precision and boolean are read."));
             }
+            if name == asked.segment.name {
+                return Err(Error::new(
+                    Kind::InvalidArgument,
+                    format!(
+                        "\"{name}\" is the segment column of {}: it is the same in every row of a segment",
+                        relation::name(asked.relation)
+                    ),
+                )
+                .hint("It is given as segment; count rows by a column that is never null."));
+            }
             Ok(read.iter().position(|known| known == name).unwrap_or_else(|| {
                 read.push(name.to_owned());
                 read.len() - 1

@@ -99,12 +99,11 @@ pub(super) fn accuracy(judged: &Accuracy) -> String {
     text
 }
 
-/// What moves the date.
+/// What moves the date, with days as the page writes them.
 pub(super) fn factor(factor: &Factor) -> String {
-    match factor.at {
-        Some(at) if !factor.sentence.contains(&day(at)) => format!("{} ({})", factor.sentence, day(at)),
-        _ => factor.sentence.clone(),
-    }
+    let Some(at) = factor.at else { return factor.sentence.clone() };
+    let sentence = factor.sentence.replace(&at.strftime("%Y-%m-%d").to_string(), &day(at));
+    if sentence.contains(&day(at)) { sentence } else { format!("{sentence} ({})", day(at)) }
 }
 
 /// What the forecast stands on.
