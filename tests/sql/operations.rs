@@ -116,6 +116,8 @@ fn the_files_are_clean() {
     cluster.database("db");
     cluster.psql("db", READINGS);
     cluster.psql("db", "create extension amcheck; select headroom.unseal('readings'); select headroom.seal('readings'); vacuum readings");
+    // What docs/operations.md says of the space of indexes after a first sealing.
+    cluster.psql("db", "reindex table concurrently readings");
     run(cluster.client_program("pg_amcheck").args(["--heapallindexed", "--rootdescend", "-d", "db"]));
 }
 

@@ -77,8 +77,8 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
         }
     }
     let last = history.daily.last().copied().unwrap_or(last);
-    let pooled = prior.pooled.as_ref().filter(|pooled| pooled.is_usable());
     let days = history.daily.len() - 1;
+    let pooled = prior.pooled.as_ref().filter(|pooled| pooled.is_usable(days));
     let stands_alone = days >= usize::from(prior.days_min) && history.observed_days >= 3;
     match pooled {
         _ if !(limit - last).is_finite() => {

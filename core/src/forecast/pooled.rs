@@ -25,6 +25,9 @@ pub struct Pooled {
     pub day_spread: f64,
 }
 
+/// Days of history below which nothing is borrowed: a unit that was just switched on would get a date, and an offer, from
+/// others alone. What borrowing is worth was measured from there on.
+const LEAST_DAYS: usize = 2;
 /// Days of history from which a unit stands on its own.
 const OWN_DAYS: f64 = 90.0;
 /// The growth of a unit that others borrow from is that of so many days, the last.
@@ -38,9 +41,10 @@ pub(super) const NORMAL: [f64; 7] =
 const NEVER_DAYS: f64 = 1e5;
 
 impl Pooled {
-    /// Whether the figures can be used at all.
-    pub(super) fn is_usable(&self) -> bool {
-        self.units > 0
+    /// Whether the figures can be used for a unit with so many days of its own.
+    pub(super) fn is_usable(&self, history_days: usize) -> bool {
+        history_days >= LEAST_DAYS
+            && self.units > 0
             && [self.growth_mean, self.growth_spread, self.day_spread].iter().all(|v| v.is_finite())
             && self.growth_spread >= 0.0
             && self.day_spread >= 0.0
@@ -50,7 +54,8 @@ impl Pooled {
     pub fn helps(observations: &[Observation]) -> bool {
         let times = || observations.iter().map(|row| row.at.as_second());
         let (Some(first), Some(last)) = (times().min(), times().max()) else { return false };
-        ((last - first) as f64) < OWN_DAYS * DAY_SECONDS as f64
+        let days = (last - first) as f64 / DAY_SECONDS as f64;
+        (LEAST_DAYS as f64..OWN_DAYS).contains(&days)
     }
 
     /// Share of the answer that rests on units alike, for so many days of own history: all below the days that the
@@ -213,6 +218,7 @@ mod tests {
         assert!(
             Pooled::helps(&observations[..90]) && !Pooled::helps(&observations[..91]) && !Pooled::helps(&[])
         );
+        assert!(Pooled::helps(&observations[..3]) && !Pooled::helps(&observations[..2]));
     }
 
     #[test]

@@ -180,12 +180,20 @@ fn a_unit_with_days_of_history_borrows_from_units_alike_and_says_so() {
         as_of: day(5),
         horizon_days: 1_096,
     };
-    let answer = forecast(&question, &Prior { pooled: Some(pooled), ..Prior::builtin() });
+    let answer = forecast(&question, &Prior { pooled: Some(pooled.clone()), ..Prior::builtin() });
     assert_eq!(answer.state, State::Dated, "{:?}", answer.reason);
     assert_eq!(answer.reason.code, "grows_as_units_alike");
     assert_eq!(answer.why[0].kind, "prior");
     let days = days_until(&answer, answer.p50);
     assert!((350.0..650.0).contains(&days), "about 500 days at the group's pace: {days}");
+
+    // A unit that was just switched on is not dated by others alone.
+    let prior = Prior { pooled: Some(pooled), ..Prior::builtin() };
+    let after = |days: usize| {
+        let question = Question { observations: &observations[..=days], as_of: day(days as i64), ..question };
+        forecast(&question, &prior).state
+    };
+    assert_eq!([0, 1, 2].map(after), [State::TooShort, State::TooShort, State::Dated]);
 }
 
 #[test]
