@@ -128,7 +128,7 @@ test-devices: built node-static ## the node inside emulated machines; fetches 20
 	$(CARGO_TEST) --features headroom-tests/devices --test 'devices_*' -- --nocapture
 
 .PHONY: soak
-soak: built test-devices ## what takes longer: emulated machines, kill loops, fuzzing
+soak: built test-devices ## what takes longer: emulated machines, kill loops, fuzzing (which needs a nightly toolchain)
 	$(STEP) "soak" "tests that are left out of make test"
 	$(CARGO_TEST) --test 'system_*' --test 'sql_*' -- --ignored
 	$(STEP) "codecs" "$(or $(SOAK_CASES),200000) random blocks and sections a property"
