@@ -9,6 +9,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::series::Series;
 
+/// Reference of the customer to whom this machine belongs in the demo.
+pub const THIS_MACHINE: &str = "C-1000";
 /// Days of history before the demo's first day.
 pub const HISTORY_DAYS: i64 = 540;
 /// Days after the first day that every series has; then the replay begins again.

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use anyhow::Context as _;
 use xtask::server::{PORT, SUPERUSER, Server};
 
-use crate::{database::DATABASE, nodes::THIS_MACHINE, places::Places, program, run::Addresses, secret};
+use crate::{addresses::Addresses, database::DATABASE, fleet::THIS_MACHINE, places::Places, program, secret};
 
 /// Roles of PostgreSQL that get a password: the service's own, and those that people use with psql.
 pub const ROLES: [&str; 2] = ["headroom_service", "headroom_admin"];

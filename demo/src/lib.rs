@@ -12,10 +12,12 @@
 //! | [`hub`] | the hub's configuration and commands |
 //! | [`run`] | everything up, a day every day, everything down |
 //! | [`secret`] | passwords and keys of this installation |
+//! | [`addresses`] | where its services listen |
 //! | [`places`] | where the demo keeps its things |
 //! | [`database`] | its private PostgreSQL |
 //! | [`program`] | programs that end with whoever started them |
 
+pub mod addresses;
 pub mod calendar;
 pub mod database;
 pub mod fleet;

@@ -3,10 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use headroom_demo::{
-    places::Places,
-    run::{self, Addresses},
-};
+use headroom_demo::{addresses::Addresses, places::Places, run};
 
 /// The demo of Headroom: a private PostgreSQL, a hub, the node of this machine and a fictional fleet.
 #[derive(Debug, Parser)]

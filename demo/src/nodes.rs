@@ -10,18 +10,16 @@ use headroom_core::{
 use serde::Deserialize;
 
 use crate::{
-    fleet::{self, Unit},
+    addresses::Addresses,
+    fleet::{self, THIS_MACHINE, Unit},
     hub::Hub,
     node_client::{Identity, kept_id},
     places::Places,
     program::{self, Program},
     replay::DemoNode,
-    run::Addresses,
     series,
 };
 
-/// Reference of the customer to whom this machine belongs in the demo.
-pub const THIS_MACHINE: &str = "C-1000";
 /// Seconds between two measurements of this machine.
 const INTERVAL_SECONDS: u32 = 5;
 

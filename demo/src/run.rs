@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{TcpListener, TcpStream},
     time::Duration,
 };
 
@@ -11,19 +11,9 @@ use jiff::Zoned;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
-    calendar::Calendar, database, hub::Hub, nodes, places::Places, program::Program, replay, secret,
+    addresses::Addresses, calendar::Calendar, database, hub::Hub, nodes, places::Places, program::Program,
+    replay, secret,
 };
-
-/// Where the demo's services listen.
-#[derive(Debug, Clone, Copy)]
-pub struct Addresses {
-    /// The hub's web view.
-    pub web: SocketAddr,
-    /// The hub's intake.
-    pub intake: SocketAddr,
-    /// The read API of this machine's node.
-    pub node: SocketAddr,
-}
 
 /// How long the hub may take to come up.
 const START_PATIENCE: Duration = Duration::from_secs(60);

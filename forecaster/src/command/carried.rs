@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use headroom_core::exchange::enrol::Request;
 use jiff::Timestamp;
 
-use super::{Context, node, print_json};
+use super::{Context, enrolment, print_json};
 use crate::failure::Failure;
 use crate::intake;
 
@@ -52,7 +52,7 @@ pub(crate) async fn sign(context: &Context, arguments: &SignArguments) -> anyhow
     // Made before anything is signed: a grant that cannot be written would end the node's present certificate for nothing.
     let mut out = create(&arguments.grant)?;
     let hub = super::hub(context).await?;
-    let granted = node::enrol(&hub, &request, arguments.customer.as_deref()).await;
+    let granted = enrolment::enrol(&hub, &request, arguments.customer.as_deref()).await;
     let grant = match granted {
         Ok(grant) => grant,
         Err(error) => {

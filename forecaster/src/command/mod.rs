@@ -4,6 +4,7 @@ mod carried;
 mod certificate;
 mod config;
 mod doctor;
+mod enrolment;
 mod forecast;
 mod import;
 mod job;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use headroom_core::exchange::enrol::{Grant, Opening, Request, Token, hexadecimal};
+use headroom_core::exchange::enrol::{Opening, Request, Token, hexadecimal};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Context, carried, print_json, random_secret};
+use super::{Context, carried, enrolment, print_json, random_secret};
 use crate::authority::{Credentials, Expected, client_config, fingerprint, fingerprint_client_config};
 use crate::database::nodes;
 use crate::failure::Failure;
@@ -130,7 +130,7 @@ async fn token(context: &Context, arguments: &TokenArguments) -> anyhow::Result<
     let hash = intake::secret_hash(&hexadecimal(&secret));
     let customer = arguments.customer.as_deref();
     if !nodes::add_token(&**client, &hash, customer, now, expires).await? {
-        return Err(no_customer(customer));
+        return Err(enrolment::no_customer(customer));
     }
     let address = hub.settings().announced_intake();
     if arguments.json {
@@ -144,12 +144,6 @@ async fn token(context: &Context, arguments: &TokenArguments) -> anyhow::Result<
     Ok(())
 }
 
-fn no_customer(reference: Option<&str>) -> anyhow::Error {
-    let reference = reference.unwrap_or_default();
-    Failure::NotFound(format!("there is no customer {reference:?}: `headroom import customers` makes them"))
-        .into()
-}
-
 /// The hub starts: the node shows a certificate made for this conversation, known by the fingerprint in its token.
 async fn add(context: &Context, arguments: &AddArguments) -> anyhow::Result<()> {
     let token: Token =
@@ -159,7 +153,7 @@ async fn add(context: &Context, arguments: &AddArguments) -> anyhow::Result<()> 
     let mut node = NodeClient::connect(&arguments.address, config, hub.settings().pull_timeout).await?;
     let opening = Opening { secret: hexadecimal(&token.secret) };
     let request: Request = node.post("/v1/enrol/request", &opening, "enrolment request").await?;
-    let grant = enrol(&hub, &request, arguments.customer.as_deref()).await?;
+    let grant = enrolment::enrol(&hub, &request, arguments.customer.as_deref()).await?;
     node.tell("/v1/enrol/grant", &grant).await?;
     if arguments.json {
         return print_json(&serde_json::json!({ "node": request.node, "address": request.address }));
@@ -170,34 +164,6 @@ async fn add(context: &Context, arguments: &AddArguments) -> anyhow::Result<()> 
         None => println!("it has no read API: it pushes to {}", hub.settings().announced_intake()),
     }
     Ok(())
-}
-
-/// Enrols the node of a request that a person vouches for. It is written before it is granted: a granted certificate that
-/// the hub does not know would be refused for ever.
-pub(super) async fn enrol(hub: &Hub, request: &Request, customer: Option<&str>) -> anyhow::Result<Grant> {
-    let now = Timestamp::now();
-    let issued = intake::sign(hub, request, now)
-        .with_context(|| Failure::Data(format!("node {} sent no valid signing request", request.node)))?;
-    let mut client = hub.pool().get().await?;
-    let transaction = client.transaction().await?;
-    let tx: &tokio_postgres::Transaction<'_> = &transaction;
-    if !nodes::knows_customer(tx, customer).await? {
-        return Err(no_customer(customer));
-    }
-    let enrolled = nodes::Enrolled {
-        node: request.node,
-        address: request.address.as_deref(),
-        customer,
-        serial: &issued.serial,
-        not_after: issued.not_after,
-    };
-    if !nodes::enrol(tx, &enrolled, now).await? {
-        let sentence = format!("node {} belongs to another customer: name it with --customer", request.node);
-        return Err(Failure::Permission(sentence).into());
-    }
-    let grant = intake::grant(hub, tx, issued, now).await?;
-    transaction.commit().await?;
-    Ok(grant)
 }
 
 async fn list(context: &Context, arguments: &ListArguments) -> anyhow::Result<()> {

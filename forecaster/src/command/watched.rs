@@ -13,7 +13,7 @@ use headroom_core::unit::{FIGURES, Figure};
 use rcgen::{CertificateParams, KeyPair};
 use uuid::Uuid;
 
-use super::{Context, node, print_json};
+use super::{Context, enrolment, print_json};
 use crate::database::watched::{self, MappingRow};
 use crate::failure::Failure;
 use crate::intake::watched::rules::Part;
@@ -100,7 +100,7 @@ async fn sender(context: &Context, folder: &Path, customer: Option<&str>) -> any
     let signing_request = CertificateParams::default().serialize_request(&key)?.pem()?;
     let hub = super::hub(context).await?;
     let request = Request { secret: String::new(), node: id, signing_request, address: None };
-    let grant = node::enrol(&hub, &request, customer).await?;
+    let grant = enrolment::enrol(&hub, &request, customer).await?;
     for (name, text) in [
         ("sender.id", format!("{id}\n")),
         ("key.pem", key.serialize_pem()),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio_postgres::{Error, GenericClient};
 use uuid::Uuid;
 
-use super::units::name_of;
+use super::variant_name::name_of;
 
 /// A unit that a report may be about.
 #[derive(Debug, Clone, PartialEq, Eq)]

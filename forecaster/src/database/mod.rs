@@ -14,6 +14,8 @@
 //! | [`lifecycle`] | what a person decides about units |
 //! | [`matching`] | discovered units and the sales they belong to |
 //! | [`customers`], [`products`], [`sales`] | what is imported |
+//! | [`change`] | what writing such a row did |
+//! | [`variant_name`] | how a variant is called in the database |
 //! | [`series`] | rows of `fleet.status` |
 //! | [`forecasts`] | forecasts of a run, written and read back |
 //! | [`histories`] | daily histories and what stands beside each unit for its plan |
@@ -34,6 +36,7 @@ pub(crate) mod acting;
 pub(crate) mod backtests;
 pub(crate) mod catalogue_page;
 pub(crate) mod certificates;
+pub(crate) mod change;
 pub(crate) mod customers;
 pub(crate) mod fleet_health;
 pub(crate) mod forecasts;
@@ -61,6 +64,7 @@ pub(crate) mod series;
 pub(crate) mod unit_page;
 pub(crate) mod units;
 pub(crate) mod unmatched_page;
+mod variant_name;
 pub(crate) mod watched;
 pub(crate) mod worklist;
 pub(crate) mod worklist_page;

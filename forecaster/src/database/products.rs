@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use tokio_postgres::{Error, GenericClient};
 
-use crate::import::Change;
+use super::change::Change;
 
 /// A product, as imported.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,9 +4,9 @@ use headroom_core::unit::Evidence;
 use jiff::{Timestamp, civil::Date};
 use tokio_postgres::{Error, GenericClient};
 
+use super::change::Change;
 use super::matching;
-use super::units::name_of;
-use crate::import::Change;
+use super::variant_name::name_of;
 
 /// A unit that was sold, as imported.
 #[derive(Debug, Clone, PartialEq)]

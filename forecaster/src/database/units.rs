@@ -6,19 +6,11 @@ use deadpool_postgres::GenericClient as Cached;
 use headroom_core::exchange::Answer;
 use headroom_core::unit::{Component, ComponentKind, UnitReport, UserInformation};
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio_postgres::{Error, GenericClient};
 use uuid::Uuid;
 
+use super::variant_name::name_of;
 use super::{matching, watched};
-
-/// The snake_case name of a unit-only variant, as in JSON and SQL.
-pub(super) fn name_of(variant: &impl Serialize) -> String {
-    match serde_json::to_value(variant) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => String::new(),
-    }
-}
 
 /// Writes what a node describes. What it no longer describes stays with its history, marked as gone.
 pub(crate) async fn describe(

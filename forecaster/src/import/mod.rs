@@ -18,6 +18,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio_postgres::Client;
 
+use crate::database::change::Change;
+
 pub(crate) use sheet::{Column, Mistakes};
 
 /// What a file holds.
@@ -40,17 +42,6 @@ impl Kind {
             Self::Units => units::COLUMNS,
         }
     }
-}
-
-/// What came of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// It was not there before.
-    Added,
-    /// It was there and has changed.
-    Changed,
-    /// It was there just so.
-    Unchanged,
 }
 
 /// What came of a file.
