@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::page::unit::{head, unit_id};
 use super::page::worklist::Filter;
+use super::person::SignedIn;
 use super::problem::Problem;
-use super::session::SignedIn;
 use super::state::Web;
 use crate::database::{acting, judged, remarks, unit_page, worklist_page};
 

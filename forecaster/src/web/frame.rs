@@ -1,7 +1,7 @@
 //! What stands around every page: who is signed in, where they are, and what they must know about the data.
 
 use super::assets;
-use super::session::SignedIn;
+use super::person::SignedIn;
 
 /// The frame of a page.
 #[derive(Debug, Clone, Default)]

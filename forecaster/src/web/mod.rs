@@ -5,15 +5,17 @@
 //! | [`page`] | what people see |
 //! | [`api`] | REST |
 //! | [`chart`] | drawings |
-//! | [`sign_in`], [`session`], [`limit`], [`role`] | who asks |
-//! | [`state`], [`frame`], [`line`], [`wording`] | what pages share |
-//! | [`problem`] | what errors look like |
+//! | [`person`], [`role`], [`authenticate`] | who asks |
+//! | [`sign_in`], [`password`], [`session`], [`limit`] | how they sign in and stay so |
+//! | [`state`], [`frame`], [`line`], [`wording`], [`query_value`] | what pages share |
+//! | [`problem`], [`problem_page`] | what errors say, and how they look |
 //! | [`headers`] | headers of every answer |
 //! | [`assets`] | style sheet and scripts |
 //! | [`operation`], [`traffic`] | what operators and their monitoring ask |
 
 mod api;
 mod assets;
+mod authenticate;
 mod chart;
 mod frame;
 mod headers;
@@ -21,7 +23,11 @@ mod limit;
 mod line;
 mod operation;
 mod page;
+mod password;
+mod person;
 mod problem;
+mod problem_page;
+mod query_value;
 mod role;
 mod session;
 mod sign_in;
@@ -86,7 +92,7 @@ pub(crate) fn router(hub: Hub) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
         .layer(origin)
         .layer(CompressionLayer::new())
-        .layer(middleware::from_fn_with_state(web.clone(), problem::show))
+        .layer(middleware::from_fn_with_state(web.clone(), problem_page::show))
         .layer(middleware::from_fn(headers::add))
         .with_state(web)
 }

@@ -8,9 +8,9 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 
+use super::person::SignedIn;
 use super::problem::Problem;
 use super::role::Role;
-use super::session::SignedIn;
 use super::state::Web;
 use super::traffic::{BOUNDS_SECONDS, Traffic};
 use crate::database::fleet_health::{self, Gauge};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::frame::Frame;
 use super::limit::Attempts;
-use super::session::SignedIn;
+use super::person::SignedIn;
 use super::traffic::Traffic;
 use crate::config::Settings;
 use crate::hub::Hub;

@@ -8,8 +8,8 @@ use super::listing::{Cell, ListingPage, Table};
 use crate::database::acting;
 use crate::database::judged::{self, Accuracy, Horizon, OfResource};
 use crate::web::chart::measure::{grouped, percent};
+use crate::web::person::SignedIn;
 use crate::web::problem::Problem;
-use crate::web::session::SignedIn;
 use crate::web::state::Web;
 use crate::web::wording::{day, words};
 

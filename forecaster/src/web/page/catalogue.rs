@@ -8,8 +8,8 @@ use super::listing::{Cell, ListingPage, Table};
 use crate::database::acting;
 use crate::database::catalogue_page::{self, ProductRow};
 use crate::web::line::{money, size};
+use crate::web::person::SignedIn;
 use crate::web::problem::Problem;
-use crate::web::session::SignedIn;
 use crate::web::state::Web;
 use crate::web::wording::words;
 

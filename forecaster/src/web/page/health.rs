@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::listing::{Cell, ListingPage, Table};
 use crate::database::fleet_health::{self, NodeRow, RunRow};
 use crate::database::{acting, jobs};
+use crate::web::person::SignedIn;
 use crate::web::problem::Problem;
-use crate::web::session::SignedIn;
 use crate::web::state::Web;
 use crate::web::wording::{ago, moment};
 

@@ -15,9 +15,9 @@ use crate::database::offers::{self, Offer};
 use crate::offers::{Acted, act, letter};
 use crate::web::frame::Frame;
 use crate::web::line::money;
+use crate::web::person::SignedIn;
 use crate::web::problem::Problem;
 use crate::web::role::Role;
-use crate::web::session::SignedIn;
 use crate::web::state::Web;
 use crate::web::wording::{ago, moment, words};
 

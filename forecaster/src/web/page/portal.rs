@@ -9,8 +9,8 @@ use serde::Deserialize;
 use crate::database::acting;
 use crate::database::portal_page::{self, CustomerConsent, PURPOSES};
 use crate::web::frame::Frame;
+use crate::web::person::SignedIn;
 use crate::web::problem::Problem;
-use crate::web::session::SignedIn;
 use crate::web::state::Web;
 use crate::web::wording::moment;
 

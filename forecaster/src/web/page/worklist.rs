@@ -14,9 +14,10 @@ use crate::database::worklist_page::{self, Line, Selection, Sort, Totals};
 use crate::report;
 use crate::web::frame::Frame;
 use crate::web::line::money;
-use crate::web::problem::{Problem, percent_encoded};
+use crate::web::person::SignedIn;
+use crate::web::problem::Problem;
+use crate::web::query_value::percent_encoded;
 use crate::web::role::Role;
-use crate::web::session::SignedIn;
 use crate::web::state::Web;
 use crate::web::wording::{ago, resource_word, state_word};
 

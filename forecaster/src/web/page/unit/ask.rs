@@ -9,8 +9,8 @@ use crate::database::{acting, unit_page};
 use crate::terminal::TerminalError;
 use crate::web::chart::measure::percent;
 use crate::web::line::{exact_bytes, size};
+use crate::web::person::SignedIn;
 use crate::web::problem::Problem;
-use crate::web::session::SignedIn;
 use crate::web::state::Web;
 use crate::web::wording::{moment, words};
 

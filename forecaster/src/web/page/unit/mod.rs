@@ -27,8 +27,8 @@ use crate::database::unit_page::{self, ForecastRow, PlanRow, Surroundings};
 use crate::database::worklist_page::{self, Line, Selection, Sort};
 use crate::database::{acting, judged, remarks};
 use crate::web::frame::Frame;
+use crate::web::person::SignedIn;
 use crate::web::problem::Problem;
-use crate::web::session::SignedIn;
 use crate::web::state::Web;
 use crate::web::wording::{resource_word, words};
 use ask::Asked;
@@ -238,7 +238,7 @@ fn address(unit: i64, view: &View) -> String {
     for (name, value) in [("component", &view.component), ("resource", &view.resource)] {
         if !value.is_empty() {
             address.push(separator);
-            address.push_str(&format!("{name}={}", crate::web::problem::percent_encoded(value)));
+            address.push_str(&format!("{name}={}", crate::web::query_value::percent_encoded(value)));
             separator = '&';
         }
     }
