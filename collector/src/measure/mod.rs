@@ -5,9 +5,11 @@
 //! | [`clock`] | the time, passed in, and its jumps |
 //! | [`difference`] | utilisation and queue depth from counters, inside one boot |
 //! | [`round`] | one round of measuring |
+//! | [`ask`] | what others ask of the thread that measures |
 //! | [`worker`] | the thread that does it, every interval and when asked |
 //! | [`keeper`] | the store, through full disks, deleted and damaged files |
 
+pub mod ask;
 pub mod clock;
 pub mod difference;
 pub mod keeper;

@@ -4,22 +4,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
+use super::ask::Ask;
 use super::round::Measurer;
 use crate::node::Node;
 
 /// A round that was asked for is not repeated inside this time: whoever asks faster gets the same one.
 const REST: Duration = Duration::from_secs(1);
-
-/// What others ask of the thread.
-#[derive(Debug)]
-pub enum Ask {
-    /// Measure now and say when it is kept.
-    Measure(oneshot::Sender<()>),
-    /// End.
-    Stop,
-}
 
 /// Measures until told to stop.
 pub fn run(node: &Arc<Node>, mut measurer: Measurer, asks: &Receiver<Ask>) {

@@ -16,9 +16,9 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use crate::config::Settings;
+use crate::measure::ask::Ask;
 use crate::measure::keeper::Keeper;
 use crate::measure::round::Round;
-use crate::measure::worker::Ask;
 use crate::owner::Owner;
 use crate::store::EntryKind;
 use answer::{Silence, Snapshot};

@@ -123,6 +123,13 @@ pub struct Forecast {
 }
 
 impl Forecast {
+    /// The answer with this state, for this reason.
+    pub(super) fn with_state(mut self, state: State, code: &str, sentence: String) -> Self {
+        self.state = state;
+        self.reason = Reason { code: code.to_owned(), sentence };
+        self
+    }
+
     /// The answer to a question before its history is looked at.
     pub(super) fn without_history(question: &Question<'_>, prior: &Prior, set_aside: u64) -> Self {
         Self {

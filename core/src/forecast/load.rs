@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::{
     Factor, Forecast, Passage, PassagePoint, Prior, Question, State, fan,
     first_passage::{FirstPassage, HORIZON_DAYS_MAX},
+    grid::{after, grid_days},
     history::DAY_SECONDS,
-    model::{after, grid_days, with_state},
     pooled::{NORMAL, crossing, rising},
     quantities::Quantities,
     seasonal::hourly_forecast,
@@ -49,15 +49,15 @@ pub(super) fn answer(
             "In the last 7 days the busiest 5 % of the hours were at or above the limit of {}.",
             quantities.print(limit)
         );
-        return with_state(answer, State::AlreadyExhausted, "stays_above_limit", sentence);
+        return answer.with_state(State::AlreadyExhausted, "stays_above_limit", sentence);
     }
     if age_days > i64::from(prior.stale_days) {
         let sentence = format!("The last value is {age_days} days old.");
-        return with_state(answer, State::Stale, "last_value_old", sentence);
+        return answer.with_state(State::Stale, "last_value_old", sentence);
     }
     let Some(line) = Line::through(&weeks, &hours).filter(|_| weeks.len() >= WEEKS_MIN) else {
         let sentence = format!("There are {} of {WEEKS_MIN} weeks of history.", weeks.len());
-        return with_state(answer, State::TooShort, "weeks_missing", sentence);
+        return answer.with_state(State::TooShort, "weeks_missing", sentence);
     };
     let horizon_days = question.horizon_days.clamp(1, HORIZON_DAYS_MAX);
     let passage = line.passage(limit, horizon_days, prior);
@@ -98,15 +98,14 @@ fn judge(
     if within >= DATED_PROBABILITY && p10.is_some() {
         if p50.is_none() && line.slope <= 0.0 {
             let sentence = "The busy hours move up and down more than they grow.".to_owned();
-            return with_state(answer, State::TooNoisy, "moves_more_than_it_grows", sentence);
+            return answer.with_state(State::TooNoisy, "moves_more_than_it_grows", sentence);
         }
         (answer.p10, answer.p50, answer.p90) = (p10, p50, p90);
         let sentence = format!("The busy hours grow by {} a day.", quantities.print_change(line.slope));
-        return with_state(answer, State::Dated, "grows_to_limit", sentence);
+        return answer.with_state(State::Dated, "grows_to_limit", sentence);
     }
     if line.slope <= 0.0 {
-        return with_state(
-            answer,
+        return answer.with_state(
             State::FlatOrShrinking,
             "no_growth",
             "The busy hours do not grow.".to_owned(),
@@ -116,7 +115,7 @@ fn judge(
         "The busy hours grow by {} a day, too slowly to stay above the limit inside {horizon_days} days.",
         quantities.print_change(line.slope)
     );
-    with_state(answer, State::BeyondHorizon, "slow_growth", sentence)
+    answer.with_state(State::BeyondHorizon, "slow_growth", sentence)
 }
 
 /// Means of the hours up to the last observation, the newest last; hours without one carry the value before.

@@ -12,6 +12,7 @@ mod evidence;
 mod fan;
 mod first_passage;
 mod follow;
+mod grid;
 mod history;
 mod load;
 mod model;

@@ -1,12 +1,11 @@
 //! The forecast of one resource: from the question to the answer.
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::{
-    Forecast, Passage, PassagePoint, Pooled, Prior, Question, Reason, State,
+    Forecast, Passage, PassagePoint, Pooled, Prior, Question, State,
     bootstrap::{self, Futures},
     fan,
     first_passage::{FirstPassage, HORIZON_DAYS_MAX, of_gaps},
+    grid::{after, grid_days},
     history::{DAY_SECONDS, History, clean},
     load,
     quantities::Quantities,
@@ -14,8 +13,6 @@ use super::{
 };
 use crate::unit::Resource;
 
-/// Points of the distribution, the three dates not counted.
-const GRID_POINTS: u16 = 36;
 /// A date is given where at least this share of the futures reaches the limit inside the horizon.
 const DATED_PROBABILITY: f64 = 0.10;
 /// No date where fewer of the simulated futures arrive: then the unit's own past gives no ground for one.
@@ -34,7 +31,7 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
             0 => "There is no history yet.".to_owned(),
             n => format!("None of the {n} values seen is believable."),
         };
-        return with_state(answer, State::TooShort, "no_history", sentence);
+        return answer.with_state(State::TooShort, "no_history", sentence);
     };
     if question.resource == Resource::Endurance {
         shape::make_monotone(&mut history.daily);
@@ -51,7 +48,7 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
     answer.why = why::factors(&history, &quantities);
     let Some(limit) = answer.limit else {
         let sentence = "The limit is not known, so there is nothing to run into.".to_owned();
-        return with_state(answer, State::UnknownLimit, "no_limit", sentence);
+        return answer.with_state(State::UnknownLimit, "no_limit", sentence);
     };
     let age_days = (question.as_of.as_second() - history.until.as_second()) / DAY_SECONDS;
     if question.resource == Resource::Load {
@@ -63,11 +60,11 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
             quantities.print(last),
             quantities.print(limit)
         );
-        return with_state(answer, State::AlreadyExhausted, "limit_reached", sentence);
+        return answer.with_state(State::AlreadyExhausted, "limit_reached", sentence);
     }
     if age_days > i64::from(prior.stale_days) {
         let sentence = format!("The last value is {age_days} days old.");
-        return with_state(answer, State::Stale, "last_value_old", sentence);
+        return answer.with_state(State::Stale, "last_value_old", sentence);
     }
     if shape::weekly_swing(&history.daily).is_some() {
         // What swings every week runs out at the top of a swing, and blocks of days cut anywhere would not close.
@@ -83,7 +80,7 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
     match pooled {
         _ if !(limit - last).is_finite() => {
             let sentence = "The limit is too far away for any number.".to_owned();
-            with_state(answer, State::BeyondHorizon, "limit_far", sentence)
+            answer.with_state(State::BeyondHorizon, "limit_far", sentence)
         }
         None if !stands_alone => {
             let sentence = format!(
@@ -91,7 +88,7 @@ pub fn forecast(question: &Question<'_>, prior: &Prior) -> Forecast {
                 days.min(usize::from(prior.days_min)),
                 prior.days_min
             );
-            with_state(answer, State::TooShort, "days_missing", sentence)
+            answer.with_state(State::TooShort, "days_missing", sentence)
         }
         _ => Outlook { history: &history, limit, horizon_days, prior, pooled, quantities, stands_alone }
             .answer(answer),
@@ -188,7 +185,7 @@ impl Outlook<'_> {
                     "It moves up and down more than it grows: {:.0} of 100 futures reach the limit inside {horizon_days} days.",
                     within * 100.0
                 );
-                return with_state(answer, State::TooNoisy, "moves_more_than_it_grows", sentence);
+                return answer.with_state(State::TooNoisy, "moves_more_than_it_grows", sentence);
             }
             // A date before the moment of asking would be a date that did not come true: it is moved to that moment.
             let date = |p| passage.quantile(p).map(|days| after(self.history.until, days).max(answer.as_of));
@@ -206,42 +203,16 @@ impl Outlook<'_> {
                     ),
                 };
                 let code = if borrowed { "grows_as_units_alike" } else { "grows_to_limit" };
-                return with_state(answer, State::Dated, code, sentence);
+                return answer.with_state(State::Dated, code, sentence);
             }
         }
         if trend <= 0.0 && !borrowed {
-            return with_state(answer, State::FlatOrShrinking, "no_growth", "It does not grow.".to_owned());
+            return answer.with_state(State::FlatOrShrinking, "no_growth", "It does not grow.".to_owned());
         }
         let sentence = format!(
             "It grows by {} a day, too slowly to reach the limit inside {horizon_days} days.",
             quantities.print_change(trend)
         );
-        with_state(answer, State::BeyondHorizon, "slow_growth", sentence)
+        answer.with_state(State::BeyondHorizon, "slow_growth", sentence)
     }
-}
-
-pub(super) fn with_state(mut answer: Forecast, state: State, code: &str, sentence: String) -> Forecast {
-    answer.state = state;
-    answer.reason = Reason { code: code.to_owned(), sentence };
-    answer
-}
-
-/// Days of the grid: dense at first, since the next weeks matter most; the last is the horizon.
-pub(super) fn grid_days(horizon_days: u16) -> Vec<u16> {
-    let points = f64::from(GRID_POINTS);
-    let mut days: Vec<u16> = (1..=GRID_POINTS)
-        .map(|i| {
-            let share = f64::from(i) / points;
-            libm::ceil(share * share.max(0.15) * f64::from(horizon_days)) as u16
-        })
-        .map(|day| day.clamp(1, horizon_days))
-        .collect();
-    days.dedup();
-    days
-}
-
-/// The time so many days later, whole seconds; the latest that a timestamp can hold where that is too far.
-pub(super) fn after(at: Timestamp, days: f64) -> Timestamp {
-    let seconds = libm::round(days * DAY_SECONDS as f64) as i64;
-    at.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
