@@ -37,3 +37,18 @@ BEGIN
             USING show_blocks.segment;
     END IF;
 END $$;
+
+-- More commands are watched, some of them before they begin.
+DROP EVENT TRIGGER headroom_altered;
+CREATE EVENT TRIGGER headroom_altered ON ddl_command_end
+    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TABLE', 'CREATE INDEX', 'CREATE RULE', 'ALTER TYPE',
+        'ALTER DOMAIN', 'CREATE PUBLICATION', 'ALTER PUBLICATION')
+    EXECUTE FUNCTION headroom.watch_altered();
+COMMENT ON EVENT TRIGGER headroom_altered IS 'Refuses what could not be kept over sealed rows, and numbers new columns in the blocks';
+CREATE FUNCTION headroom.watch_begun() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'headroom_watch_begun';
+COMMENT ON FUNCTION headroom.watch_begun() IS 'For PostgreSQL: refuses what could not be undone to sealed rows. Not to be called.';
+CREATE EVENT TRIGGER headroom_begun ON ddl_command_start
+    WHEN TAG IN ('CREATE INDEX', 'DROP INDEX', 'DROP EXTENSION', 'DROP SCHEMA')
+    EXECUTE FUNCTION headroom.watch_begun();
+COMMENT ON EVENT TRIGGER headroom_begun IS 'Refuses what could not be undone to sealed rows: unique keys and the guard CONCURRENTLY, and the end of the extension';

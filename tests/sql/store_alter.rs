@@ -93,6 +93,12 @@ fn what_could_not_be_kept_is_refused_with_the_remedy() {
         ("truncate t, p; create unique index on t (used)", "the time column is not part of it"),
         ("alter table t add constraint c check (used > 20)", "violated"),
         ("alter table t alter column used set not null; alter table t set unlogged", "unlogged"),
+        ("alter foreign table t_sealed no inherit t", "must inherit from public.t"),
+        ("alter table t add column kind regclass", "can be renamed or dropped"),
+        ("create publication p1 for table only t", "publication \"p1\" cannot have public.t"),
+        ("create publication p2 for all tables", "publication \"p2\" cannot have public.t"),
+        ("drop extension headroom cascade", "cannot be dropped: public.t has sealed rows"),
+        ("drop schema headroom cascade", "cannot be dropped: public.t has sealed rows"),
         ("drop index t_at_device_idx", "guard index of public.t cannot be dropped"),
         (
             "alter table t drop constraint t_key; alter table t add constraint t_key unique (at, device)",
@@ -107,6 +113,119 @@ fn what_could_not_be_kept_is_refused_with_the_remedy() {
         assert!(told.contains(words), "expected «{words}» for {sql}\nbut got {told}");
         same(&cluster);
     }
+}
+
+/// What commits on the way cannot be refused when it has ended.
+#[test]
+fn what_is_done_concurrently_is_refused_before_it_begins() {
+    let cluster = Cluster::start();
+    twins(&cluster);
+    let indexes =
+        "select count(*), bool_and(indisvalid and indislive) from pg_index where indrelid = 't'::regclass";
+    let before = cluster.psql("db", indexes);
+    for (sql, words) in [
+        ("drop index concurrently t_at_device_idx", "guard index of public.t cannot be dropped"),
+        ("create unique index concurrently on t (at, device, used)", "unique key cannot be added"),
+    ] {
+        let told = format!("{:#}", cluster.try_psql("db", sql).expect_err(sql));
+        assert!(told.contains(words) && told.contains("HINT"), "{sql}: {told}");
+        assert_eq!(cluster.psql("db", indexes), before, "{sql}");
+    }
+    let taken = "insert into t (at, device) values ('2026-01-02', 1)";
+    assert!(cluster.try_psql("db", taken).is_err(), "the key of a sealed row is taken");
+    cluster.psql("db", "create index concurrently t_used on t (used)");
+    cluster.psql("db", "drop index concurrently t_used");
+}
+
+/// Blocks hold values of types that users made as text: what would change that text, or what it may be, is refused.
+#[test]
+fn types_that_sealed_rows_have_stay_what_they_are() {
+    let cluster = Cluster::start();
+    twins(&cluster);
+    cluster.psql(
+        "db",
+        "create type mood as enum ('low', 'high'); create domain share as int; create type pair as (a mood, b int[]);
+         create table parts (like t); create type free as enum ('a', 'b')",
+    );
+    for table in ["t", "p"] {
+        cluster.psql(
+            "db",
+            &format!(
+                "alter table {table} add column m mood default 'low', add column s share default 3, add column q pair default row('high', '{{1}}')"
+            ),
+        );
+    }
+    cluster.psql("db", "select headroom.seal('t')");
+    same(&cluster);
+    for (sql, words) in [
+        ("alter type mood rename value 'low' to 'less'", "column \"m\" of public.t has sealed rows"),
+        ("alter domain share add check (value > 2)", "column \"s\" of public.t has sealed rows"),
+        ("alter table t drop column m; alter type mood rename value 'low' to 'less'", "column \"q\""),
+    ] {
+        let told = format!("{:#}", cluster.try_psql("db", &format!("begin; {sql}; commit")).expect_err(sql));
+        assert!(told.contains(words) && told.contains("HINT"), "{sql}: {told}");
+        same(&cluster);
+    }
+    // Renamed or moved, a type is still the same.
+    cluster.psql(
+        "db",
+        "create schema other; alter type mood rename to spirit; alter type spirit set schema other;
+         alter type other.spirit add value 'mid'; alter type free rename value 'a' to 'c';
+         alter domain share set default 4; alter table t add column more other.spirit default 'mid';
+         alter table p add column more other.spirit default 'mid'",
+    );
+    same(&cluster);
+    cluster.psql("db", "select headroom.unseal('t'); alter type other.spirit rename value 'low' to 'less'; select headroom.seal('t')");
+    same(&cluster);
+}
+
+#[test]
+fn a_table_without_sealed_rows_changes_types_and_begins_anew() {
+    let cluster = Cluster::start();
+    twins(&cluster);
+    let refused = "alter table t alter column used type numeric";
+    assert!(cluster.try_psql("db", refused).is_err(), "over sealed rows");
+    assert!(cluster.try_psql("db", "drop foreign table t_sealed").is_err(), "over sealed rows");
+    cluster.psql("db", "select headroom.unseal('t')");
+    for sql in [
+        "alter table TABLE alter column used type numeric",
+        "alter table TABLE alter column device type text",
+        "alter table TABLE alter column at type timestamp",
+    ] {
+        for table in ["t", "p"] {
+            cluster.psql("db", &sql.replace("TABLE", table));
+        }
+        cluster.psql("db", "select headroom.seal('t', timestamp '2026-01-05')");
+        same(&cluster);
+        assert!(
+            cluster.try_psql("db", "insert into t (at, device) values ('2026-01-02', '1')").is_err(),
+            "{sql}"
+        );
+        cluster.psql("db", "select headroom.unseal('t')");
+    }
+    cluster.psql("db", "drop foreign table t_sealed");
+    assert_eq!(
+        cluster
+            .psql("db", "select sealed is null, to_regclass('t_blocks') is null from headroom.hypertables"),
+        "t|t"
+    );
+    cluster.psql("db", "select headroom.seal('t')");
+    same(&cluster);
+}
+
+#[test]
+fn sealed_rows_go_with_their_table_to_another_owner() {
+    let cluster = Cluster::start();
+    twins(&cluster);
+    cluster.psql(
+        "db",
+        "create role keeper; grant usage on schema headroom to keeper; grant all on schema public to keeper;
+         alter table t owner to keeper; alter table p add column n int default 4;
+         set role keeper; alter table t add column n int default 4; select headroom.seal('t')",
+    );
+    same(&cluster);
+    let owners = "select distinct relowner::regrole from pg_class where relname ~ '^t(_sealed|_blocks)?$'";
+    assert_eq!(cluster.psql("db", owners), "keeper");
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn what_leaves_sealed_rows_out_by_its_own_word_says_so() {
         "copy t to '/dev/null'",
         "delete from only t where used < 0",
         "update only t set used = 0 where false",
+        "begin; truncate only t; rollback",
     ] {
         let told = warned(sql);
         assert!(told.contains("WARNING") && told.contains("not sealed"), "{sql}: {told}");
@@ -204,4 +205,5 @@ fn what_would_be_done_to_some_rows_only_is_refused() {
          create trigger loud before update on t for each row execute function loud()",
     );
     refused("update t set used = 5", "row triggers for UPDATE");
+    refused("select count(*) from t tablesample bernoulli (10)", "TABLESAMPLE of public.t is not possible");
 }

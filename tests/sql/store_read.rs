@@ -204,7 +204,6 @@ fn aggregates_come_from_blocks_and_are_those_of_plain_rows() {
         "select device, rank() over (order by max(used)) from TABLE group by device",
         "select count(*) from TABLE where used is null",
         "select max(used) from TABLE where (device = 1 or hot = 3)",
-        "select count(*) from TABLE tablesample system (100)",
     ] {
         let same = cluster.psql("db", &format!("select same({})", quoted(sql)));
         assert!(same.starts_with("0 of "), "{sql}: {same}");

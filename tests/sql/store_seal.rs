@@ -40,6 +40,42 @@ fn sealed_rows_are_the_rows_that_were_sealed() {
     assert_eq!(cluster.psql("db", SAME), "0|3027");
 }
 
+/// Segments of types that blocks hold as text are told apart by their datums, which may be no strings.
+#[test]
+fn segments_of_any_type_are_sealed() {
+    let cluster = Cluster::start();
+    cluster.database("db");
+    cluster.psql("db", "create type mood as enum ('low', 'high')");
+    for (number, (kind, value)) in [
+        ("mood", "(array['low', 'high'])[1 + n % 2]::mood"),
+        ("name", "('n' || n % 2)::name"),
+        ("numeric", "(array['1.0', '1.00', '2'])[1 + n % 3]::numeric"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (t, p) = (format!("t{number}"), format!("p{number}"));
+        cluster.psql(
+            "db",
+            &format!(
+                "create table {t} (at timestamptz not null, device {kind} not null, used int);
+                 insert into {t} select timestamptz '2026-01-01' + n * interval '1 hour', {value}, n from generate_series(1, 300) n;
+                 create table {p} as table {t};
+                 select headroom.create_hypertable('{t}', 'at', 'device'); select headroom.seal('{t}', timestamptz '2026-01-09')"
+            ),
+        );
+        for question in
+            ["at, device::text, used from TABLE", "max(used), count(*) from TABLE group by device"]
+        {
+            let ask = |table: &str| format!("select {}", question.replace("TABLE", table));
+            let (t, p) = (ask(&t), ask(&p));
+            let differences =
+                format!("select count(*) from (({t} except all {p}) union all ({p} except all {t})) d");
+            assert_eq!(cluster.psql("db", &differences), "0", "{kind}: {question}");
+        }
+    }
+}
+
 #[test]
 fn a_sealing_that_is_undone_leaves_everything_as_it_was() {
     let cluster = Cluster::start();

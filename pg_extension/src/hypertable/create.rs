@@ -18,6 +18,21 @@ use crate::server::{
 const TIME_TYPES: [&str; 6] =
     ["timestamp with time zone", "timestamp without time zone", "date", "bigint", "integer", "smallint"];
 
+/// Types whose values are identifiers and written as names: blocks would hold the name, and it can change.
+const NAMING_TYPES: [&str; 11] = [
+    "regproc",
+    "regprocedure",
+    "regoper",
+    "regoperator",
+    "regclass",
+    "regtype",
+    "regrole",
+    "regnamespace",
+    "regconfig",
+    "regdictionary",
+    "regcollation",
+];
+
 /// Makes an ordinary table a hypertable.
 #[pg_extern(volatile, parallel_unsafe)]
 fn create_hypertable(
@@ -71,6 +86,16 @@ pub(super) fn refuse_columns(facts: &Facts, time: &str, segment: Option<&str>) -
         .hint(format!("A time column is of one of the types {}.", TIME_TYPES.join(", "))));
     }
     refuse_null(facts, time)?;
+    if let Some(column) = facts.columns.iter().find(|column| {
+        NAMING_TYPES.contains(&column.kind.trim_end_matches("[]").trim_start_matches("pg_catalog."))
+    }) {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("column \"{}\" of {} is of type {}", column.name, facts.name, column.kind),
+        )
+        .detail("What it names can be renamed or dropped; a sealed row could not be read then.")
+        .hint("Use text for the name, or oid for the identifier."));
+    }
     let segment = segment.map(|name| facts.column(name)).transpose()?;
     if let Some(segment) = segment {
         if segment.name == time.name {
@@ -96,8 +121,7 @@ pub(super) fn refuse_columns(facts: &Facts, time: &str, segment: Option<&str>) -
 /// Refuses a table of a kind, or with something, that could not be kept over sealed rows.
 pub(super) fn refuse_what_cannot_be_kept(facts: &Facts) -> Result<()> {
     let name = &facts.name;
-    let refuse =
-        |kind, what: &str| Err(Error::new(kind, format!("{name} cannot become a hypertable: {what}")));
+    let refuse = |kind, what: &str| Err(Error::new(kind, format!("{name} cannot be a hypertable: {what}")));
     match facts.kind.as_str() {
         "r" => {}
         "p" => return refuse(Kind::WrongObject, "it is partitioned"),

@@ -39,9 +39,19 @@ unsafe extern "C-unwind" {
 pub(super) struct Attribute {
     pub(super) index: usize,
     pub(super) form: Form,
+    /// Of a datum: its bytes, -1 with a header that tells them, -2 up to a zero.
+    length: i16,
+    is_by_value: bool,
 }
 
 impl Attribute {
+    /// The column at this place.
+    pub(super) fn at(table: &Open, index: usize) -> Self {
+        let attribute = &table.attributes()[index];
+        let form = Form::of(attribute.atttypid);
+        Self { index, form, length: attribute.attlen, is_by_value: attribute.attbyval }
+    }
+
     /// The column of this name.
     pub(super) fn of(table: &Open, name: &str) -> Result<(Self, pg_sys::Oid)> {
         let mut attributes = table.attributes().iter().enumerate();
@@ -52,7 +62,7 @@ impl Attribute {
                 format!("column \"{name}\" of {} does not exist any more", relation::name(table.oid())),
             )
         })?;
-        Ok((Self { index, form: Form::of(attribute.atttypid) }, attribute.atttypid))
+        Ok((Self::at(table, index), attribute.atttypid))
     }
 
     /// Puts what tells one value from another into `key`.
@@ -61,17 +71,16 @@ impl Attribute {
     /// The datum is one of the column's, not null.
     pub(super) unsafe fn key(self, datum: pg_sys::Datum, key: &mut Vec<u8>) {
         key.clear();
-        // SAFETY: the caller's promise; the form was made from the type.
+        // SAFETY: the caller's promise; how blocks store the value (as text, of an enum) says nothing of the datum.
         unsafe {
-            match self.form {
-                Form::Number(_) | Form::ByValue(_) => key.extend(datum.value().to_le_bytes()),
-                Form::Fixed(length) => {
-                    key.extend_from_slice(std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>(), length));
+            match self.length {
+                _ if self.is_by_value => key.extend(datum.value().to_le_bytes()),
+                -2 => key.extend(std::ffi::CStr::from_ptr(datum.cast_mut_ptr()).to_bytes()),
+                length @ 0.. => {
+                    let bytes = std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>(), length as usize);
+                    key.extend_from_slice(bytes);
                 }
-                Form::CString => {
-                    key.extend(std::ffi::CStr::from_ptr(datum.cast_mut_ptr()).to_bytes());
-                }
-                Form::Varlena | Form::Text => {
+                _ => {
                     let original = datum.cast_mut_ptr::<pg_sys::varlena>();
                     let flat = pg_sys::pg_detoast_datum_packed(original);
                     key.extend_from_slice(std::slice::from_raw_parts(

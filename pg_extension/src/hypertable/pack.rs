@@ -71,9 +71,7 @@ impl<'a> Packer<'a> {
         }
         sources.sort_unstable();
         let segment = match (layout.segment, layout.segment_column()) {
-            (Some(position), Some(column)) => {
-                Some(Attribute { index: positions[position].ok_or_else(lost)?, form: column.form })
-            }
+            (Some(position), Some(_)) => Some(Attribute::at(table, positions[position].ok_or_else(lost)?)),
             _ => None,
         };
         let sources = sources.into_iter().map(|(_, index, position)| (index, position)).collect();

@@ -216,8 +216,8 @@ fn refuse_published(oid: pg_sys::Oid) -> Result<()> {
         )
         .detail("Subscribers would delete every row that is sealed.")
         .hint(format!(
-            "ALTER PUBLICATION {} DROP TABLE {};",
-            quote_identifier(publication),
+            "ALTER PUBLICATION {0} DROP TABLE {1}; or, where it is FOR ALL TABLES or a schema, make {0} anew without {1}.",
+            quote_identifier(&publication),
             relation::name(oid)
         ))),
     }

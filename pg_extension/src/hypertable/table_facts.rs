@@ -51,7 +51,7 @@ pub(super) struct Facts {
     /// A rewrite rule.
     pub(super) rule: Option<String>,
     /// Its columns.
-    columns: Vec<Column>,
+    pub(super) columns: Vec<Column>,
     /// Its unique keys and exclusion constraints.
     pub(super) unique_keys: Vec<UniqueKey>,
 }

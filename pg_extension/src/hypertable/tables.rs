@@ -27,6 +27,12 @@ pub(crate) fn are_being_made() -> bool {
     MAKING.get()
 }
 
+/// Alters the tables beside a hypertable, unwatched.
+pub(crate) fn alter(sql: &str) -> Result<()> {
+    let _making = Making(MAKING.replace(true));
+    run(sql)
+}
+
 struct Making(bool);
 
 impl Drop for Making {
@@ -72,7 +78,7 @@ fn columns_of(oid: pg_sys::Oid) -> Result<Vec<HypertableColumn>> {
 
 fn make(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
     let _making = Making(MAKING.replace(true));
-    let columns = columns_of(oid)?;
+    let columns = super::datum::with_exact_text(|| columns_of(oid))?;
     // SAFETY: look-ups in the server's caches.
     let (schema, base) = unsafe {
         let schema = pg_sys::get_rel_namespace(oid);
@@ -192,6 +198,50 @@ fn make_guard(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
     run(&format!("CREATE INDEX ON {table} USING headroom_guard ({}){include}", quote_identifier(&names.time)))
 }
 
+/// Drops the tables beside a hypertable, of which no row is sealed: the next sealing makes them anew.
+pub(crate) fn unmake(entry: &catalogue::Entry) -> Result<()> {
+    let _making = Making(MAKING.replace(true));
+    let owner = Open::with(entry.relation, pg_sys::AccessShareLock).owner();
+    let drop = |kind: &str, oid: pg_sys::Oid| {
+        if !relation::exists(oid) {
+            return Ok(());
+        }
+        identity::run_as(owner, || run(&format!("DROP {kind} {}", relation::name(oid))))
+    };
+    for (kind, oid) in
+        [("INDEX", guard_of(entry.relation)?), ("FOREIGN TABLE", entry.sealed), ("TABLE", entry.blocks)]
+    {
+        oid.map_or(Ok(()), |oid| drop(kind, oid))?;
+    }
+    catalogue::write(
+        "UPDATE headroom.hypertables SET sealed = NULL, blocks = NULL, next_number = 1
+         WHERE relation OPERATOR(pg_catalog.=) $1",
+        &[entry.relation.into()],
+    )
+}
+
+/// The index that watches a hypertable.
+fn guard_of(hypertable: pg_sys::Oid) -> Result<Option<pg_sys::Oid>> {
+    Ok(Spi::get_one_with_args::<pg_sys::Oid>(
+        "SELECT (SELECT i.indexrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+         JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam AND m.amname OPERATOR(pg_catalog.=) 'headroom_guard'
+         WHERE i.indrelid OPERATOR(pg_catalog.=) $1 LIMIT 1)",
+        &[hypertable.into()],
+    )?)
+}
+
+/// Gives the tables beside a hypertable to its owner: who may alter it may then alter them.
+pub(crate) fn follow_owner(entry: &catalogue::Entry) {
+    let owner = Open::with(entry.relation, pg_sys::AccessShareLock).owner();
+    for oid in [entry.sealed, entry.blocks].into_iter().flatten() {
+        if Open::with(oid, pg_sys::AccessShareLock).owner() != owner {
+            let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
+            // SAFETY: the table is there; who gave the hypertable away was asked whether that is allowed.
+            unsafe { pg_sys::ATExecChangeOwner(oid, owner, true, lock) };
+        }
+    }
+}
+
 /// Whether rows are sealed.
 pub(crate) fn has_blocks(entry: &catalogue::Entry) -> Result<bool> {
     let Some(blocks) = entry.blocks else { return Ok(false) };
@@ -239,13 +289,7 @@ pub(crate) fn remember_keys(
     if !with_guard {
         return Ok(());
     }
-    let guard = Spi::get_one_with_args::<pg_sys::Oid>(
-        "SELECT (SELECT i.indexrelid FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
-         JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam AND m.amname OPERATOR(pg_catalog.=) 'headroom_guard'
-         WHERE i.indrelid OPERATOR(pg_catalog.=) $1 LIMIT 1)",
-        &[hypertable.into()],
-    )?;
-    if let Some(guard) = guard {
+    if let Some(guard) = guard_of(hypertable)? {
         run(&format!("DROP INDEX {}", relation::name(guard)))?;
     }
     match catalogue::names(hypertable)? {

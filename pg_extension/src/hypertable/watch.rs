@@ -9,7 +9,7 @@ use pgrx::{
     spi::{quote_identifier, quote_literal},
 };
 
-use super::{catalogue, create, datum, layout::Layout, table_facts::Facts, tables};
+use super::{catalogue, create, datum, elsewhere, layout::Layout, table_facts::Facts, tables};
 use crate::server::{
     error::{Error, Kind, Result, or_raise},
     identity, relation,
@@ -24,7 +24,8 @@ CREATE FUNCTION headroom.watch_dropped() RETURNS event_trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'headroom_watch_dropped';
 COMMENT ON FUNCTION headroom.watch_dropped() IS 'For PostgreSQL: forgets hypertables that were dropped. Not to be called.';
 CREATE EVENT TRIGGER headroom_altered ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE INDEX', 'CREATE RULE')
+    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TABLE', 'CREATE INDEX', 'CREATE RULE', 'ALTER TYPE',
+        'ALTER DOMAIN', 'CREATE PUBLICATION', 'ALTER PUBLICATION')
     EXECUTE FUNCTION headroom.watch_altered();
 COMMENT ON EVENT TRIGGER headroom_altered IS 'Refuses what could not be kept over sealed rows, and numbers new columns in the blocks';
 CREATE EVENT TRIGGER headroom_dropped ON sql_drop EXECUTE FUNCTION headroom.watch_dropped();
@@ -65,7 +66,7 @@ pub extern "C-unwind" fn pg_finfo_headroom_watch_dropped() -> *const pg_sys::Pg_
 }
 
 /// Whether an event trigger of ours is called as one.
-unsafe fn event<'a>(call: pg_sys::FunctionCallInfo) -> &'a pg_sys::EventTriggerData {
+pub(super) unsafe fn event<'a>(call: pg_sys::FunctionCallInfo) -> &'a pg_sys::EventTriggerData {
     // SAFETY: the server calls an event trigger with its data; anything else is refused.
     unsafe {
         let context = (*call).context;
@@ -98,7 +99,7 @@ const CONCERNED: &str = "
 WITH touched AS (SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands()
                  WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass)
 SELECT h.relation::pg_catalog.oid FROM headroom.hypertables h
-WHERE h.relation::pg_catalog.oid IN (TABLE touched)
+WHERE h.relation::pg_catalog.oid IN (TABLE touched) OR h.sealed::pg_catalog.oid IN (TABLE touched)
    OR EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid OPERATOR(pg_catalog.=) h.relation AND i.indexrelid IN (TABLE touched))
    OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent OPERATOR(pg_catalog.=) h.relation AND i.inhrelid IN (TABLE touched)
               AND i.inhrelid IS DISTINCT FROM h.sealed)
@@ -107,6 +108,10 @@ WHERE h.relation::pg_catalog.oid IN (TABLE touched)
 
 unsafe fn altered(tree: *mut pg_sys::Node) -> Result<()> {
     if tables::are_being_made() || relation::own(c"hypertables").is_err() {
+        return Ok(());
+    }
+    // SAFETY: the server's own parse tree.
+    if unsafe { elsewhere::concerns(tree)? } {
         return Ok(());
     }
     let concerned: Vec<pg_sys::Oid> = Spi::connect(|client| {
@@ -125,9 +130,14 @@ unsafe fn altered(tree: *mut pg_sys::Node) -> Result<()> {
             create::refuse_columns(&facts, &names.time, names.segment.as_deref())?;
         }
         let entry = catalogue::entry(hypertable)?;
-        if entry.is_some_and(|entry| entry.sealed.is_some()) {
+        if let Some((entry, sealed)) = entry.and_then(|entry| entry.sealed.map(|sealed| (entry, sealed))) {
+            refuse_lost_child(hypertable, sealed)?;
+            tables::follow_owner(&entry);
             number_new_columns(hypertable)?;
-            refuse_changed_types(hypertable)?;
+            // SAFETY: the server's own parse tree.
+            if refuse_changed_types(&entry, &unsafe { retyped(tree) })? {
+                continue;
+            }
             // SAFETY: the server's own parse tree.
             refuse_new_keys(hypertable, unsafe { pgrx::is_a(tree, pg_sys::NodeTag::T_RenameStmt) })?;
             // SAFETY: the server's own parse tree.
@@ -260,7 +270,7 @@ fn number_new_columns(hypertable: pg_sys::Oid) -> Result<()> {
             quote_literal(&column.kind),
             missing.unwrap_or_default()
         );
-        identity::run_as(owner, || Spi::run(&sql))?;
+        identity::run_as(owner, || tables::alter(&sql))?;
         catalogue::write(
             "UPDATE headroom.hypertables SET next_number = next_number OPERATOR(pg_catalog.+) 1
              WHERE relation OPERATOR(pg_catalog.=) $1",
@@ -271,36 +281,95 @@ fn number_new_columns(hypertable: pg_sys::Oid) -> Result<()> {
     Ok(())
 }
 
-/// Blocks hold the bytes of the type that the column had.
-fn refuse_changed_types(hypertable: pg_sys::Oid) -> Result<()> {
-    let changed = Spi::connect(|client| {
-        let rows = client.select(
-            "SELECT s.attname::pg_catalog.text, pg_catalog.substr(o, 6), pg_catalog.format_type(s.atttypid, s.atttypmod)
-             FROM headroom.hypertables h
-             JOIN pg_catalog.pg_attribute s ON s.attrelid OPERATOR(pg_catalog.=) h.sealed AND NOT s.attisdropped
-             CROSS JOIN LATERAL pg_catalog.unnest(s.attfdwoptions) o
-             WHERE h.relation OPERATOR(pg_catalog.=) $1 AND o OPERATOR(pg_catalog.~~) 'type=%'
-               AND pg_catalog.split_part(pg_catalog.substr(o, 6), ' COLLATE ', 1)
-                   OPERATOR(pg_catalog.<>) pg_catalog.format_type(s.atttypid, s.atttypmod)
-             LIMIT 1",
-            Some(1),
-            &[hypertable.into()],
-        )?;
-        match rows.is_empty() {
-            true => Ok((None, None, None)),
-            false => rows.first().get_three::<String, String, String>(),
-        }
-    })?;
-    let (Some(column), Some(from), Some(to)) = changed else { return Ok(()) };
+/// Sealed rows that are no longer shown beside the others would be missing without a word.
+fn refuse_lost_child(hypertable: pg_sys::Oid, sealed: pg_sys::Oid) -> Result<()> {
+    let inherits = Spi::get_one_with_args::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits i
+             WHERE i.inhrelid OPERATOR(pg_catalog.=) $1 AND i.inhparent OPERATOR(pg_catalog.=) $2)",
+        &[sealed.into(), hypertable.into()],
+    )?;
+    if inherits == Some(true) {
+        return Ok(());
+    }
     let table = relation::name(hypertable);
     Err(Error::new(
         Kind::Unsupported,
-        format!("the type of column \"{column}\" of {table} cannot change from {from} to {to} over sealed rows"),
+        format!("{} must inherit from {table}: it shows its sealed rows", relation::name(sealed)),
     )
     .hint(format!(
-        "Add a column of the new type and drop the old one, or make a new table: unsealing does not change the blocks' type, but SELECT headroom.unseal({}); DROP FOREIGN TABLE … starts anew.",
-        quote_literal(&table)
+        "SELECT headroom.unseal({}); DROP FOREIGN TABLE {};",
+        quote_literal(&table),
+        relation::name(sealed)
     )))
+}
+
+/// The columns whose types an ALTER TABLE changes.
+unsafe fn retyped(tree: *mut pg_sys::Node) -> Vec<String> {
+    // SAFETY: the server's own parse tree; its names end in a zero.
+    unsafe {
+        if !pgrx::is_a(tree, pg_sys::NodeTag::T_AlterTableStmt) {
+            return Vec::new();
+        }
+        pgrx::PgList::<pg_sys::AlterTableCmd>::from_pg((*tree.cast::<pg_sys::AlterTableStmt>()).cmds)
+            .iter_ptr()
+            .filter(|command| (**command).subtype == pg_sys::AlterTableType::AT_AlterColumnType)
+            .map(|command| std::ffi::CStr::from_ptr((*command).name).to_string_lossy().into_owned())
+            .collect()
+    }
+}
+
+/// Blocks hold the bytes of the type that the column had. Whether the tables of sealed rows are gone: they had none, and
+/// are made anew when rows are sealed.
+fn refuse_changed_types(entry: &catalogue::Entry, columns: &[String]) -> Result<bool> {
+    if columns.is_empty() {
+        return Ok(false);
+    }
+    let read = || {
+        Spi::connect(|client| {
+            let rows = client.select(
+                "SELECT s.attname::pg_catalog.text, pg_catalog.substr(o, 6), pg_catalog.format_type(s.atttypid, s.atttypmod)
+                 FROM headroom.hypertables h
+                 JOIN pg_catalog.pg_attribute s ON s.attrelid OPERATOR(pg_catalog.=) h.sealed AND NOT s.attisdropped
+                 CROSS JOIN LATERAL pg_catalog.unnest(s.attfdwoptions) o
+                 WHERE h.relation OPERATOR(pg_catalog.=) $1 AND o OPERATOR(pg_catalog.~~) 'type=%'
+                   AND pg_catalog.split_part(pg_catalog.substr(o, 6), ' COLLATE ', 1)
+                       OPERATOR(pg_catalog.<>) pg_catalog.format_type(s.atttypid, s.atttypmod)
+                 UNION ALL
+                 SELECT p.attname::pg_catalog.text, pg_catalog.format_type(b.atttypid, b.atttypmod),
+                        pg_catalog.format_type(p.atttypid, p.atttypmod)
+                 FROM headroom.hypertables h
+                 JOIN pg_catalog.pg_attribute b ON b.attrelid OPERATOR(pg_catalog.=) h.blocks
+                     AND b.attname OPERATOR(pg_catalog.=) 'segment'
+                 JOIN pg_catalog.pg_attribute p ON p.attrelid OPERATOR(pg_catalog.=) h.relation
+                     AND p.attname OPERATOR(pg_catalog.=) h.segment_column AND NOT p.attisdropped
+                 WHERE h.relation OPERATOR(pg_catalog.=) $1
+                   AND (b.atttypid OPERATOR(pg_catalog.<>) p.atttypid OR b.atttypmod OPERATOR(pg_catalog.<>) p.atttypmod)",
+                None,
+                &[entry.relation.into()],
+            )?;
+            rows.map(|row| Ok([row.get::<String>(1)?, row.get::<String>(2)?, row.get::<String>(3)?]))
+                .collect::<std::result::Result<Vec<_>, pgrx::spi::SpiError>>()
+        })
+    };
+    let changed = datum::with_exact_text(read)?;
+    let changed = changed.into_iter().find_map(|row| match row {
+        [Some(column), Some(from), Some(to)] if columns.contains(&column) => Some((column, from, to)),
+        _ => None,
+    });
+    let Some((column, from, to)) = changed else { return Ok(false) };
+    if !tables::has_blocks(entry)? {
+        tables::unmake(entry)?;
+        return Ok(true);
+    }
+    let table = relation::name(entry.relation);
+    Err(Error::new(
+        Kind::Unsupported,
+        format!(
+            "the type of column \"{column}\" of {table} cannot change from {from} to {to} over sealed rows"
+        ),
+    )
+    .detail("Blocks hold values of the type that the column had.")
+    .hint(format!("SELECT headroom.unseal({}); then change it, then seal again.", quote_literal(&table))))
 }
 
 /// A key that was added later has not been checked against sealed rows.
@@ -382,7 +451,7 @@ pub unsafe extern "C-unwind" fn headroom_watch_dropped(call: pg_sys::FunctionCal
 }
 
 fn dropped() -> Result<()> {
-    if relation::own(c"hypertables").is_err() {
+    if tables::are_being_made() || relation::own(c"hypertables").is_err() {
         return Ok(());
     }
     let gone = Spi::connect(|client| {
@@ -414,24 +483,43 @@ fn dropped() -> Result<()> {
                 identity::run_as(owner, || Spi::run(&sql))?;
             }
         } else {
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("sealed rows of {} cannot be dropped beside it", relation::name(relation)),
-            )
-            .hint(format!(
-                "Put them back first: SELECT headroom.unseal({});",
-                quote_literal(relation::name(relation))
-            )));
+            drop_sealed(relation)?;
         }
-    }
-    if tables::are_being_made() {
-        return Ok(());
     }
     let lost_index = Spi::get_one::<bool>(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger_dropped_objects()
              WHERE object_type OPERATOR(pg_catalog.=) ANY (ARRAY['index', 'table constraint']))",
     )?;
     if lost_index == Some(true) { indexes_were_dropped() } else { Ok(()) }
+}
+
+/// The foreign table of sealed rows or the table of blocks has been dropped: what is left of them goes too, when no row was
+/// sealed.
+fn drop_sealed(hypertable: pg_sys::Oid) -> Result<()> {
+    let Some(entry) = catalogue::entry(hypertable)? else { return Ok(()) };
+    if entry.blocks.is_some_and(relation::exists) && !tables::has_blocks(&entry)? {
+        return tables::unmake(&entry);
+    }
+    let table = relation::name(hypertable);
+    Err(Error::new(Kind::Unsupported, format!("sealed rows of {table} cannot be dropped beside it")).hint(
+        format!(
+            "Put them back first: SELECT headroom.unseal({}); then DROP FOREIGN TABLE {};",
+            quote_literal(&table),
+            entry.sealed.filter(|oid| relation::exists(*oid)).map_or_else(|| "…".to_owned(), relation::name)
+        ),
+    ))
+}
+
+/// Why the guard stays.
+pub(super) fn guard_is_needed(entry: &catalogue::Entry) -> Error {
+    let table = relation::name(entry.relation);
+    Error::new(Kind::Unsupported, format!("the guard index of {table} cannot be dropped: it has sealed rows"))
+        .detail("It keeps new rows from having the key of a sealed one, and covers the columns of keys.")
+        .hint(format!(
+            "SELECT headroom.unseal({}); DROP FOREIGN TABLE {}; ends it, until rows are sealed again.",
+            quote_literal(&table),
+            entry.sealed.map_or_else(|| "…".to_owned(), relation::name)
+        ))
 }
 
 /// Keys that are gone are no longer kept by sealed rows; the guard must stay while there are sealed rows.
@@ -452,13 +540,10 @@ fn indexes_were_dropped() -> Result<()> {
     })?;
     for (hypertable, sealed, has_guard) in left {
         let (Some(hypertable), Some(sealed)) = (hypertable, sealed) else { continue };
-        if has_guard != Some(true) {
-            let table = relation::name(hypertable);
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("the guard index of {table} cannot be dropped: it has sealed rows"),
-            )
-            .detail("It keeps new rows from having the key of a sealed one."));
+        if has_guard != Some(true)
+            && let Some(entry) = catalogue::entry(hypertable)?
+        {
+            return Err(guard_is_needed(&entry));
         }
         let (now, known) = (tables::keys_of(hypertable)?, tables::known_keys_of(sealed)?);
         let kept: Vec<_> = known.split(';').filter(|key| now.split(';').any(|k| k == *key)).collect();

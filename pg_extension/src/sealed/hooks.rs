@@ -1,7 +1,7 @@
 //! What is done to statements as they begin. Reading needs none of this: only statements that change sealed rows, and
 //! those that leave them out by their own word.
 
-use pgrx::{is_a, pg_guard, pg_sys};
+use pgrx::{PgList, is_a, pg_guard, pg_sys};
 
 use super::{aggregate, upsert, visible};
 use crate::{
@@ -165,7 +165,23 @@ fn warn(word: &str, layout: &Layout) {
     );
 }
 
-/// A utility statement: `COPY table TO` means the heap alone.
+/// Warns when the table has sealed rows.
+///
+/// # Safety
+/// A name of the server's own parse tree.
+unsafe fn warn_of_sealed_rows(word: &str, table: *mut pg_sys::RangeVar) {
+    let (lock, missing_ok) = (pg_sys::AccessShareLock as i32, pg_sys::RVROption::RVR_MISSING_OK);
+    // SAFETY: the caller's promise.
+    let oid =
+        unsafe { pg_sys::RangeVarGetRelidExtended(table, lock, missing_ok, None, std::ptr::null_mut()) };
+    if oid != pg_sys::InvalidOid
+        && let Some(layout) = or_raise(Layout::of_hypertable(oid))
+    {
+        warn(word, &layout);
+    }
+}
+
+/// A utility statement: `COPY table TO` and `TRUNCATE ONLY` mean the heap alone.
 #[expect(clippy::too_many_arguments, reason = "the server's signature")]
 #[pg_guard]
 unsafe extern "C-unwind" fn utility(
@@ -184,20 +200,13 @@ unsafe extern "C-unwind" fn utility(
         if is_a(node, pg_sys::NodeTag::T_CopyStmt) {
             let copy = node.cast::<pg_sys::CopyStmt>();
             if !(*copy).is_from && !(*copy).relation.is_null() {
-                let lock = pg_sys::AccessShareLock as i32;
-                let missing_ok = pg_sys::RVROption::RVR_MISSING_OK;
-                let oid = pg_sys::RangeVarGetRelidExtended(
-                    (*copy).relation,
-                    lock,
-                    missing_ok,
-                    None,
-                    std::ptr::null_mut(),
-                );
-                if oid != pg_sys::InvalidOid
-                    && let Some(layout) = or_raise(Layout::of_hypertable(oid))
-                {
-                    warn("COPY … TO", &layout);
-                }
+                warn_of_sealed_rows("COPY … TO", (*copy).relation);
+            }
+        }
+        if is_a(node, pg_sys::NodeTag::T_TruncateStmt) {
+            let tables = (*node.cast::<pg_sys::TruncateStmt>()).relations;
+            for table in PgList::<pg_sys::RangeVar>::from_pg(tables).iter_ptr().filter(|t| !(**t).inh) {
+                warn_of_sealed_rows("ONLY", table);
             }
         }
         match NEXT_UTILITY {

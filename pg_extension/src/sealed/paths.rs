@@ -11,8 +11,8 @@ use super::{
 use crate::{
     hypertable::layout::Layout,
     server::{
-        error::{Result, or_raise},
-        relation::Open,
+        error::{Error, Kind, Result, or_raise},
+        relation::{self, Open},
     },
 };
 
@@ -40,6 +40,15 @@ pub(super) unsafe extern "C-unwind" fn size(
         }
         if pages == 0 {
             (*relation).tuples = 0.0;
+        } else if !(**(*root).simple_rte_array.add((*relation).relid as usize)).tablesample.is_null() {
+            // The server samples tables alone: it would take every sealed row.
+            let name = relation::name(layout.hypertable);
+            Error::new(
+                Kind::Unsupported,
+                format!("TABLESAMPLE of {name} is not possible: it has sealed rows"),
+            )
+            .hint("Take a part of the rows by a condition: WHERE random() < 0.1")
+            .raise();
         }
         pg_sys::set_baserel_size_estimates(root, relation);
     }
