@@ -14,6 +14,7 @@
 //! | [`report`] | predicted dates as HTML and CSV |
 //! | [`import`] | customers, catalogue and units from CSV |
 //! | [`listener`] | TLS for intake and web |
+//! | [`markup`] | text inside HTML and XML |
 //! | [`score`] | the model's answers to cases in files |
 //! | [`web`] | sign-in, pages, REST |
 
@@ -27,6 +28,7 @@ mod hub;
 mod import;
 mod intake;
 mod listener;
+mod markup;
 mod offers;
 mod report;
 mod schedule;

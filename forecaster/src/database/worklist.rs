@@ -77,12 +77,10 @@ const ROWS: &str = "
      where u.life not in ('replaced', 'retired')
      order by p.order_by nulls last, f.p10 nulls last, u.unit_id";
 
-/// Every unit that whoever asks may see, the most urgent first.
-pub(crate) async fn rows(client: &impl GenericClient) -> Result<Vec<Row>, Error> {
-    let rows = client.query(ROWS, &[]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| Row {
+impl Row {
+    /// The first columns of a row, in the order of the fields.
+    pub(super) fn of(row: &tokio_postgres::Row) -> Self {
+        Self {
             unit_id: row.get(0),
             unit: row.get(1),
             serial: row.get(2),
@@ -103,6 +101,12 @@ pub(crate) async fn rows(client: &impl GenericClient) -> Result<Vec<Row>, Error>
             price: row.get(17),
             currency: row.get(18),
             last_seen: row.get(19),
-        })
-        .collect())
+        }
+    }
+}
+
+/// Every unit that whoever asks may see, the most urgent first.
+pub(crate) async fn rows(client: &impl GenericClient) -> Result<Vec<Row>, Error> {
+    let rows = client.query(ROWS, &[]).await?;
+    Ok(rows.iter().map(Row::of).collect())
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::summary::by_territory;
 use crate::database::worklist::Row;
+use crate::markup::escape;
 
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;margin:2rem;color:#1a1a1a}\
 h1{font-size:1.4rem}table{border-collapse:collapse;width:100%;margin:1rem 0}\
@@ -84,22 +85,6 @@ fn day(at: Option<Timestamp>) -> String {
 
 fn or_dash(text: Option<&str>) -> String {
     text.filter(|text| !text.is_empty()).map_or_else(|| "–".to_owned(), escape)
-}
-
-fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            control if control.is_control() => safe.push(' '),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -87,30 +87,12 @@ pub(crate) fn words(name: &str) -> String {
     text
 }
 
-/// Text made safe for an element or a quoted attribute. Templates do this themselves; drawings use this.
-pub(crate) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            // XML forbids other control characters, even escaped.
-            control if control.is_control() && !matches!(control, '\n' | '\t') => safe.push('\u{fffd}'),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
 #[cfg(test)]
 mod tests {
     use headroom_core::forecast::State;
     use jiff::Timestamp;
 
-    use super::{ago, ahead, day, escape, state_sign, state_word, words};
+    use super::{ago, ahead, day, state_sign, state_word, words};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("in range")
@@ -138,8 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_would_run_is_made_harmless() {
-        assert_eq!(escape("<b a='\"&\u{0}"), "&lt;b a=&#39;&quot;&amp;\u{fffd}");
+    fn names_are_written_as_words() {
         assert_eq!(words("file_system"), "File system");
         assert_eq!(words("élan"), "élan");
         assert_eq!(words(""), "");

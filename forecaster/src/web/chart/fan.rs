@@ -7,7 +7,8 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::measure::Measure;
 use super::scale::{TimeScale, ValueScale};
-use crate::web::wording::{day, escape};
+use crate::markup::escape;
+use crate::web::wording::day;
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 360.0;
