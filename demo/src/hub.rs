@@ -189,6 +189,14 @@ impl Hub {
         Ok(())
     }
 
+    /// Judges what would have been said at earlier origins. The job does so at night, and the demo's first night is far.
+    ///
+    /// # Errors
+    /// With the command's own words.
+    pub fn judge_earlier_days(&self) -> anyhow::Result<()> {
+        self.command(&["job", "run", "backtest"]).map(drop)
+    }
+
     /// Erases what the database knows of the demo units' past: status, forecasts and what followed from them.
     ///
     /// # Errors

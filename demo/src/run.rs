@@ -85,6 +85,7 @@ async fn up(places: &Places, addresses: Addresses) -> anyhow::Result<()> {
     if !calendar.looked_back {
         step("forecasts, as they would have been on earlier days");
         hub.forecast_earlier_days()?;
+        hub.judge_earlier_days()?;
         calendar.looked_back = true;
         calendar.write(&path)?;
     }
@@ -159,6 +160,7 @@ async fn faster(
     let mut calendar = restart(hub, server, moved, places)?;
     send(fleet, addresses, &mut calendar, places).await?;
     hub.forecast_earlier_days()?;
+    hub.judge_earlier_days()?;
     calendar.looked_back = true;
     calendar.write(&places.of("calendar.json"))?;
     hub.forecast()?;

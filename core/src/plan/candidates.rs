@@ -83,7 +83,11 @@ fn offered(
         Constraint::Horizon => format!("one fewer would not last to {}", day(need.lasts_to)),
         Constraint::LeadTime if ordered.overdue => "nothing that lasts comes in time".to_owned(),
         Constraint::LeadTime => "what is cheaper comes too late".to_owned(),
-        other => format!("bound by: {other}"),
+        Constraint::Catalogue => "nothing larger fits".to_owned(),
+        Constraint::Bays(_) | Constraint::Budget(..) => {
+            format!("more is kept out by the {}", bought.constraint)
+        }
+        other => other.to_string(),
     };
     let use_from =
         forecast.as_of + SignedDuration::from_hours(24 * days_to_use(bought.lead_time_days, need.terms));
@@ -125,6 +129,20 @@ fn reclaim(need: &Need<'_>, until: Timestamp) -> Alternative {
     let climbs = forecast.fan.iter().take_while(|point| point.at <= need.lasts_to);
     let peak = climbs.map(|point| point.p90).fold(forecast.last_used.unwrap_or(0.0), f64::max);
     let excess = forecast.limit.map_or(0.0, |limit| (peak - limit).max(0.0));
+    let last = forecast.last_used.unwrap_or(0.0);
+    // What can be taken away: what is there, or of wear only what is still to come.
+    let most = if forecast.resource == Resource::Endurance { peak - last } else { last };
+    if excess >= most {
+        let (how, why) = match forecast.resource {
+            Resource::Capacity | Resource::ThinMetadata | Resource::Inodes => {
+                ("Freeing alone", "more would have to go than is there")
+            }
+            Resource::Load => ("Moving load away", "more would have to go than is there"),
+            Resource::Endurance => ("Writing less", "it is worn already"),
+        };
+        let reason = format!("{how} does not make it last to {}: {why}.", day(need.lasts_to));
+        return nothing_bought(PlanAction::Reclaim, Some(until), reason);
+    }
     let what = match forecast.resource {
         Resource::Capacity | Resource::ThinMetadata => format!("{} freed", Bytes(excess as u64).iec()),
         Resource::Inodes => format!("{excess:.0} files fewer"),

@@ -118,6 +118,14 @@ fn free_bays_and_little_space_ask_for_expansion() {
 }
 
 #[test]
+fn no_more_is_to_be_freed_than_is_there() {
+    let reclaim = |scene: &Scene| scene.plan(&catalogue())[1].reason.clone();
+    assert!(reclaim(&Scene::filling()).starts_with("With about "), "{}", reclaim(&Scene::filling()));
+    let steep = Scene::growing(Resource::Capacity, 1e11, 2.2e10, 9e12);
+    assert!(reclaim(&steep).contains("more would have to go than is there"), "{}", reclaim(&steep));
+}
+
+#[test]
 fn no_bays_or_worn_out_ask_for_an_upgrade() {
     let mut full = Scene::filling();
     full.installed.bays_free = Some(0);

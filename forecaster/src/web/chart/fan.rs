@@ -109,6 +109,7 @@ impl FanChart<'_> {
         self.limit_line(&mut out, &time, &value);
         self.measured_line(&mut out, &time, &value);
         self.markers(&mut out, &time);
+        self.limit_note(&mut out, &value);
         out.push_str("</svg>");
         out
     }
@@ -240,11 +241,18 @@ impl FanChart<'_> {
         if let Some(limit) = self.limit.filter(|limit| limit.is_finite()) {
             let y = value.y(limit);
             let from = if current.is_some() { now } else { LEFT };
+            let _ = write!(out, r#"<path class="limit limit-ahead" d="M{from:.1} {y:.1}H{RIGHT}"/>"#);
+        }
+    }
+
+    /// Said after the markers, so that none of their lines crosses it.
+    fn limit_note(&self, out: &mut String, value: &ValueScale) {
+        if let Some(limit) = self.limit.filter(|limit| limit.is_finite()) {
             let _ = write!(
                 out,
-                r#"<path class="limit limit-ahead" d="M{from:.1} {y:.1}H{RIGHT}"/><text class="note note-limit" text-anchor="end" x="{:.1}" y="{:.1}">limit {}</text>"#,
+                r#"<text class="note note-limit" text-anchor="end" x="{:.1}" y="{:.1}">limit {}</text>"#,
                 RIGHT - 2.0,
-                y - 6.0,
+                value.y(limit) - 6.0,
                 escape(&self.measure.write(limit))
             );
         }

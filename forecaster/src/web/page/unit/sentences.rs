@@ -21,7 +21,6 @@ pub(super) struct OptionCard {
     pub(super) items: Option<String>,
     pub(super) order_by: Option<String>,
     pub(super) overdue: bool,
-    pub(super) binding: Option<String>,
 }
 
 /// A past forecast and what came.
@@ -133,17 +132,13 @@ pub(super) fn option(plan: &PlanRow) -> OptionCard {
             (Some(price), Some(currency)) => money(*price, currency),
             _ => "nothing to pay".to_owned(),
         },
-        effect: match plan.lasts_until {
-            Some(until) => format!("{} Lasts until {} in 9 of 10 outcomes.", plan.reason, day(until)),
-            None => plan.reason.clone(),
-        },
+        effect: plan.reason.clone(),
         items: plan.items.clone(),
         order_by: plan.order_by.map(|date| match plan.overdue {
             true => format!("order now: the last day was {}", civil(date)),
             false => format!("order by {}", civil(date)),
         }),
         overdue: plan.overdue,
-        binding: Some(plan.binding_constraint.clone()).filter(|text| !text.is_empty()),
     }
 }
 
