@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Write},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -95,10 +95,7 @@ fn gather(paths: &[PathBuf]) -> (Vec<File>, u8) {
             continue;
         }
         let before = files.len();
-        if let Err(error) = walk(path, &mut files) {
-            eprintln!("headroom-node: {}: cannot be listed: {error}", path.display());
-            worst = worst.max(exit_of(&error));
-        }
+        worst = worst.max(walk(path, &mut files));
         if files.len() == before {
             eprintln!("headroom-node: {}: the folder holds no file", path.display());
             worst = worst.max(EX_NOINPUT);
@@ -107,19 +104,28 @@ fn gather(paths: &[PathBuf]) -> (Vec<File>, u8) {
     (files, worst)
 }
 
-fn walk(folder: &Path, files: &mut Vec<File>) -> io::Result<()> {
-    let mut entries: Vec<fs::DirEntry> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+/// Adds the files below a folder; the exit code of what cannot be listed, which costs the rest nothing.
+fn walk(folder: &Path, files: &mut Vec<File>) -> u8 {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<fs::DirEntry>, _>>);
+    let mut entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => {
+            eprintln!("headroom-node: {}: cannot be listed: {error}", folder.display());
+            return exit_of(&error);
+        }
+    };
     entries.sort_by_key(fs::DirEntry::file_name);
+    let mut worst = 0;
     for entry in entries {
         // Links are not followed: a folder that links to its parent would never end.
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            walk(&entry.path(), files)?;
-        } else if kind.is_file() {
-            files.push(File { path: entry.path(), is_found: true });
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => worst = worst.max(walk(&entry.path(), files)),
+            Ok(kind) if kind.is_file() => files.push(File { path: entry.path(), is_found: true }),
+            Ok(_) => {}
+            Err(error) => worst = worst.max(exit_of(&error)),
         }
     }
-    Ok(())
+    worst
 }
 
 fn exit_of(error: &io::Error) -> u8 {
@@ -131,16 +137,22 @@ fn exit_of(error: &io::Error) -> u8 {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let length = fs::metadata(path)?.len();
-    if length > LENGTH_MAX {
-        let what = format!("{length} bytes are more than a capture has ({LENGTH_MAX})");
+    let mut bytes = Vec::new();
+    // Not by its length: a pipe and a device node have none.
+    fs::File::open(path)?.take(LENGTH_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LENGTH_MAX {
+        let what = format!("it is longer than any capture ({LENGTH_MAX} bytes)");
         return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
-    fs::read(path)
+    Ok(bytes)
 }
 
 fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+fn is_capture_name(path: &Path) -> bool {
+    matches!(extension(path).as_str(), "json" | "bin" | "raw" | "hex")
 }
 
 /// The result for a file; none for a file of a folder that is no capture by name and content.
@@ -151,8 +163,8 @@ fn report(file: &File, page: Option<PageName>, trees: &BTreeMap<PathBuf, Redfish
         Err(error) => return Some(Report::failed(name, exit_of(&error), format!("cannot be read: {error}"))),
     };
     let folder = file.path.parent().unwrap_or(Path::new(""));
-    let tree =
-        serde_json::from_slice(&bytes).ok().and_then(|json| trees.get(&service_root(&file.path, &json)));
+    let documents = capture::documents(&bytes).unwrap_or_default();
+    let tree = documents.first().and_then(|json| trees.get(&service_root(&file.path, json)));
     let around = Surroundings {
         device: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         neighbours: neighbours(folder),
@@ -162,16 +174,18 @@ fn report(file: &File, page: Option<PageName>, trees: &BTreeMap<PathBuf, Redfish
     match capture::decode(&base, &bytes, page, &around) {
         Ok(capture) => Some(Report::read(name, capture)),
         // Beside captures lie settings of the tools that took them: well-formed, and of no device.
-        Err(error @ CaptureError::OtherJson) if file.is_found => {
+        Err(error @ (CaptureError::OtherJson | CaptureError::OtherForm(_))) if file.is_found => {
             let remarks = vec![error.to_string()];
             let capture = Capture { format: "other", parts: Vec::new(), figures: Value::Null, remarks };
             Some(Report::read(name, capture))
         }
-        Err(_)
-            if file.is_found && !matches!(extension(&file.path).as_str(), "json" | "bin" | "raw" | "hex") =>
-        {
-            None
-        }
+        // A damaged mdstat is one, whatever it is called; what is no known text is no capture.
+        Err(
+            CaptureError::UnknownPage
+            | CaptureError::Empty
+            | CaptureError::NotText
+            | CaptureError::NotJson(_),
+        ) if file.is_found && !is_capture_name(&file.path) => None,
         Err(error) => Some(Report::failed(name, EX_DATAERR, error.to_string())),
     }
 }
@@ -191,10 +205,11 @@ fn neighbours(folder: &Path) -> Neighbours {
 fn trees(files: &[File]) -> BTreeMap<PathBuf, RedfishTree> {
     let mut trees: BTreeMap<PathBuf, RedfishTree> = BTreeMap::new();
     for file in files.iter().filter(|file| file.is_found && extension(&file.path) == "json") {
-        let Some(json) = read(&file.path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) else {
-            continue;
-        };
-        trees.entry(service_root(&file.path, &json)).or_default().add(json);
+        // What cannot be read says so when its own turn comes.
+        let Ok(bytes) = read(&file.path) else { continue };
+        for json in capture::documents(&bytes).unwrap_or_default() {
+            trees.entry(service_root(&file.path, &json)).or_default().add(&json);
+        }
     }
     trees
 }

@@ -42,7 +42,7 @@ pub struct Identify {
 /// # Errors
 /// [`DecodeError`] where it is short, uniform, of no ATA device, of impossible size, or its checksum (word 255) is wrong.
 pub fn decode(bytes: &[u8]) -> Result<Identify, DecodeError> {
-    let page = Page::of_length(PAGE, bytes, LENGTH)?;
+    let page = Page::exactly(PAGE, bytes, LENGTH)?;
     page.refuse_uniform()?;
     let data = page.slice(0, LENGTH)?;
     // Word 255: the mark A5h says that the sum of all bytes is 0.

@@ -34,7 +34,7 @@ pub struct Attribute {
 /// # Errors
 /// [`DecodeError`] where the page is short, uniform or its checksum is wrong.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Attribute>, DecodeError> {
-    let page = Page::of_length(PAGE, bytes, LENGTH)?;
+    let page = Page::exactly(PAGE, bytes, LENGTH)?;
     page.refuse_uniform()?;
     if page.slice(0, LENGTH)?.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)) != 0 {
         return Err(page.impossible(511, 1, "the checksum is wrong: the page is damaged"));

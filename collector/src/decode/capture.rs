@@ -1,6 +1,8 @@
 //! A capture: a file that a field engineer sends in. What it is, is told by its content where it can be, and by its
 //! name for raw pages.
 
+use std::borrow::Cow;
+
 use headroom_core::unit::ComponentKind;
 use serde_json::{Value, json};
 
@@ -33,8 +35,19 @@ pub enum CaptureError {
     /// It is JSON of another program.
     #[error("this JSON is neither smartctl --json, Redfish nor an LVM report: nothing in it can be decoded")]
     OtherJson,
+    /// It is what another command prints, and the same device tells it in a form that is read here.
+    #[error("this is {0}")]
+    OtherForm(&'static str),
+    /// It begins as Unicode text of two bytes a character and does not go on so.
+    #[error(
+        "this is no text, although it begins as UTF-16: the capture is cut off or damaged; take it again"
+    )]
+    NotText,
     /// A raw page whose name does not say which.
-    #[error("the name does not say which page this is: name it as in id_ctrl.bin, or give --page")]
+    #[error(
+        "neither the content nor the name says what this is: name a raw page after its command, as in id-ctrl.bin, \
+         smart-log.bin, vpd_83.bin or log_0c.bin, or give --page (headroom-node decode --help lists the pages)"
+    )]
     UnknownPage,
     /// It is empty.
     #[error("the file is empty")]
@@ -79,16 +92,89 @@ pub fn decode(
         return Err(CaptureError::Empty);
     }
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase();
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     match (page, extension.as_str()) {
         (_, "hex") => raw_pages(page.or(PageName::of_file(name)), &hexadecimal(bytes)?, around),
         (Some(page), _) => raw_pages(Some(page), bytes, around),
         (None, "bin" | "raw") => raw_pages(PageName::of_file(name), bytes, around),
-        (None, "json") => json(&serde_json::from_slice(bytes)?, around),
-        (None, _) if matches!(first, Some(b'{' | b'[')) => json(&serde_json::from_slice(bytes)?, around),
-        (None, _) => text(bytes),
+        (None, "json") => json_of(&documents(bytes)?, around),
+        (None, _) => {
+            let bytes = unicode(bytes)?;
+            match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+                Some(b'{' | b'[') => json_of(&documents(&bytes)?, around),
+                _ => text(&bytes),
+            }
+        }
     }
 }
+
+/// The JSON documents of a file: one, several in a row, or an array of them, as commands in a loop leave them.
+///
+/// # Errors
+/// It is no JSON, or not whole.
+pub fn documents(bytes: &[u8]) -> Result<Vec<Value>, CaptureError> {
+    let bytes = unicode(bytes)?;
+    let mut documents =
+        serde_json::Deserializer::from_slice(&bytes).into_iter().collect::<Result<Vec<Value>, _>>()?;
+    if let [Value::Array(items)] = documents.as_mut_slice()
+        && !items.is_empty()
+    {
+        return Ok(std::mem::take(items));
+    }
+    Ok(documents)
+}
+
+/// Text as UTF-8, without the mark that it may begin with: a shell of Windows writes UTF-16 into files.
+fn unicode(bytes: &[u8]) -> Result<Cow<'_, [u8]>, CaptureError> {
+    let wide = |unit: fn([u8; 2]) -> u16| -> Result<Cow<'_, [u8]>, CaptureError> {
+        let (pairs, rest) = bytes[2..].as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+        match String::from_utf16(&units) {
+            Ok(text) if rest.is_empty() => Ok(Cow::Owned(text.into_bytes())),
+            _ => Err(CaptureError::NotText),
+        }
+    };
+    match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => Ok(Cow::Borrowed(rest)),
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+fn json_of(documents: &[Value], around: &Surroundings<'_>) -> Result<Capture, CaptureError> {
+    let mut captures = Vec::new();
+    for document in documents {
+        captures.push(json(document, around)?);
+    }
+    let mut captures = captures.into_iter();
+    let mut whole = captures.next().ok_or(CaptureError::Empty)?;
+    for capture in captures {
+        if capture.format != whole.format {
+            return Err(CaptureError::OtherJson);
+        }
+        whole.parts.extend(capture.parts);
+        whole.remarks.extend(capture.remarks);
+    }
+    Ok(whole)
+}
+
+/// JSON that tools write whose devices tell more in a form that is read here: a field that each has, and what to do.
+const OTHER_JSON: [(&str, &str); 5] = [
+    ("percent_used", NVME_TOOL),
+    ("nlbaf", NVME_TOOL),
+    ("subnqn", NVME_TOOL),
+    ("blockdevices", "lsblk's JSON, which tells neither wear nor load: take smartctl --json=c -x DEVICE"),
+    ("filesystems", "findmnt's JSON, which tells no device: take smartctl --json=c -x DEVICE"),
+];
+const NVME_TOOL: &str = "nvme-cli's output, which writes one field as 310, 310.0 or \"310\": take the page itself, as in \
+                         nvme smart-log --output-format=binary DEVICE > smart-log.bin";
+/// The same of text, by how it begins.
+const OTHER_TEXT: [(&str, &str); 4] = [
+    ("smartctl ", "smartctl's output for people: take it as smartctl --json=c -x DEVICE"),
+    ("Smart Log for NVME", NVME_TOOL),
+    ("NVME Identify", NVME_TOOL),
+    ("Filesystem ", "df's output, which rounds: the node on that host measures file systems itself"),
+];
 
 fn json(json: &Value, around: &Surroundings<'_>) -> Result<Capture, CaptureError> {
     if smartctl::is_smartctl(json) {
@@ -98,7 +184,11 @@ fn json(json: &Value, around: &Surroundings<'_>) -> Result<Capture, CaptureError
     if redfish::is_redfish(json) {
         let parts = match around.tree {
             Some(tree) => tree.parts_of(json),
-            None => redfish::decode(json)?,
+            None => {
+                let mut tree = RedfishTree::default();
+                tree.add(json);
+                tree.parts_of(json)
+            }
         };
         let kind = redfish::resource_type(json).unwrap_or("untyped");
         let remarks = if parts.is_empty() {
@@ -112,7 +202,8 @@ fn json(json: &Value, around: &Surroundings<'_>) -> Result<Capture, CaptureError
         let parts = lvm::decode(json)?;
         return Ok(Capture { format: "lvm", parts, figures: Value::Null, remarks: Vec::new() });
     }
-    Err(CaptureError::OtherJson)
+    let known = OTHER_JSON.iter().find(|(field, _)| json.get(field).is_some());
+    Err(known.map_or(CaptureError::OtherJson, |(_, what)| CaptureError::OtherForm(what)))
 }
 
 fn text(bytes: &[u8]) -> Result<Capture, CaptureError> {
@@ -127,7 +218,8 @@ fn text(bytes: &[u8]) -> Result<Capture, CaptureError> {
     }
     let pools: Vec<&&str> = lines.iter().filter(|line| dm_thin::is_thin_pool(line)).collect();
     if pools.is_empty() {
-        return Err(CaptureError::UnknownPage);
+        let known = OTHER_TEXT.iter().find(|(beginning, _)| text.trim_start().starts_with(beginning));
+        return Err(known.map_or(CaptureError::UnknownPage, |(_, what)| CaptureError::OtherForm(what)));
     }
     let parts = pools.into_iter().map(|line| Ok(dm_thin::decode(line, None)?.part()));
     Ok(capture("dm_thin", parts.collect::<Result<_, DecodeError>>()?))
@@ -195,7 +287,8 @@ fn in_a_row(name: PageName, bytes: &[u8]) -> Result<Vec<&[u8]>, DecodeError> {
 
 /// Hexadecimal text: bytes of one or two digits, divided by blanks or commas, `#` to the end of the line a comment.
 fn hexadecimal(bytes: &[u8]) -> Result<Vec<u8>, CaptureError> {
-    let text = String::from_utf8_lossy(bytes);
+    let bytes = unicode(bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or("");
@@ -240,5 +333,59 @@ mod tests {
         assert!(matches!(decode("x.json", b"{", None, &around), Err(CaptureError::NotJson(_))));
         assert!(matches!(decode("x.json", b"{}", None, &around), Err(CaptureError::OtherJson)));
         assert!(matches!(decode("x.json", b"", None, &around), Err(CaptureError::Empty)));
+        assert!(matches!(decode("x.json", b" \n", None, &around), Err(CaptureError::Empty)));
+    }
+
+    #[test]
+    fn what_another_form_of_the_same_tool_is_says_which_to_take() {
+        for (name, bytes, remedy) in [
+            ("sda.txt", &b"smartctl 7.3 2022-02-28 r5338\n=== START"[..], "smartctl --json"),
+            ("n.json", br#"{"temperature":310,"percent_used":"3"}"#, "--output-format=binary"),
+            ("b.json", br#"{"blockdevices":[]}"#, "lsblk"),
+        ] {
+            let error = decode(name, bytes, None, &Surroundings::default()).unwrap_err();
+            assert!(error.to_string().contains(remedy), "{error}");
+        }
+    }
+
+    const DRIVE: &str = r#"{"json_format_version":[1,0],"smartctl":{"exit_status":0},"device":{"name":"/dev/sdü"},
+        "serial_number":"S"}"#;
+
+    #[test]
+    fn text_of_any_encoding_is_read_and_half_of_it_is_not() {
+        let wide = |mark: u16, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            std::iter::once(mark).chain(DRIVE.encode_utf16()).flat_map(bytes).collect()
+        };
+        for bytes in [
+            wide(0xfeff, u16::to_le_bytes),
+            wide(0xfeff, u16::to_be_bytes),
+            [b"\xef\xbb\xbf", DRIVE.as_bytes()].concat(),
+        ] {
+            for name in ["drive.json", "drive"] {
+                let read = decode(name, &bytes, None, &Surroundings::default()).unwrap();
+                assert_eq!(read.parts[0].label.as_deref(), Some("/dev/sdü"), "{name}");
+                let cut = decode(name, &bytes[..bytes.len() - 1], None, &Surroundings::default());
+                assert!(matches!(cut, Err(CaptureError::NotText | CaptureError::NotJson(_))), "{cut:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn drives_in_a_row_or_in_a_list_are_all_read() {
+        let around = Surroundings::default();
+        let other = DRIVE.replace("\"S\"", "\"T\"");
+        for text in [format!("{DRIVE}\n{other}\n"), format!("[{DRIVE},{other}]")] {
+            let serials: Vec<String> = decode("all.json", text.as_bytes(), None, &around)
+                .unwrap()
+                .parts
+                .into_iter()
+                .filter_map(|part| part.findings.specs.serial)
+                .collect();
+            assert_eq!(serials, ["S", "T"]);
+            let cut = decode("all.json", &text.as_bytes()[..text.len() - 3], None, &around);
+            assert!(matches!(cut, Err(CaptureError::NotJson(_))), "half a list is damaged: {cut:?}");
+        }
+        let mixed = format!("{DRIVE} {{\"report\":[]}}");
+        assert!(matches!(decode("x", mixed.as_bytes(), None, &around), Err(CaptureError::OtherJson)));
     }
 }

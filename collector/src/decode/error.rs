@@ -43,15 +43,20 @@ pub enum DecodeError {
         what: String,
     },
     /// Text that is not in the form that its tool writes.
-    #[error("{page}: {what} (at {offset}, {length} characters long)")]
+    #[error("{page}: {what}{}", in_text(*offset, *length))]
     BadText {
         /// Which tool's output.
         page: &'static str,
-        /// Where, in characters from the start or lines where `what` says so.
+        /// Where, in characters from the start or lines where `what` says so; 0 with a length of 0 where the decoder was
+        /// given a document, which has no places.
         offset: usize,
         /// How long the input is.
         length: usize,
         /// What is wrong with it.
         what: String,
     },
+}
+
+fn in_text(offset: usize, length: usize) -> String {
+    if length == 0 { String::new() } else { format!(" (at {offset}, {length} characters long)") }
 }

@@ -74,17 +74,19 @@ impl Findings {
 
     /// A byte count from a 128-bit field: kept where it is believable, absent with the reason where not.
     pub fn bytes(&mut self, field: &'static str, value: u128, source: &str) -> Option<Bytes> {
-        match u64::try_from(value) {
-            Ok(bytes) if bytes <= BYTES_MAX => {
-                self.source(field, source);
-                Some(Bytes(bytes))
-            }
-            _ => {
-                let detail = format!("{source} says {value} bytes, more than any device holds");
+        let is_believed = |count: &u64| match Figure::named(field) {
+            Some(figure) => figure.can_be(Number::Whole((*count).into())),
+            None => *count <= BYTES_MAX,
+        };
+        let believed = u64::try_from(value).ok().filter(is_believed);
+        match believed {
+            Some(_) => self.source(field, source),
+            None => {
+                let detail = format!("{source} says {value}, more than any device holds or counts");
                 self.absent(field, AbsenceReason::Unbelievable, detail);
-                None
             }
         }
+        believed.map(Bytes)
     }
 
     /// A counter from a 128-bit field, likewise.

@@ -3,16 +3,33 @@
 //! anything but the bytes.
 
 use clap::ValueEnum as _;
+use headroom_core::unit::{ComponentKey, FIGURES};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::raw_page::{self, Neighbours};
 use super::{
-    PageName, Surroundings, capture, dm_targets, dm_thin, lvm, mdstat, redfish, redfish_tree::RedfishTree,
-    smartctl, zpool,
+    BYTES_MAX, Findings, PageName, Surroundings, capture, dm_targets, dm_thin, lvm, mdstat, redfish,
+    redfish_tree::RedfishTree, smartctl, zpool,
 };
 
 const NEAR: Neighbours = Neighbours { block_bytes: Some(512), threshold_exponent: Some(11) };
+
+/// Every figure is one that a device could tell, has a source, and is not absent besides.
+fn believable(findings: &Findings) {
+    let absences = findings.absences(&ComponentKey("x".to_owned()));
+    for figure in &FIGURES {
+        let Some(number) = figure.of(&findings.status) else { continue };
+        assert!(figure.can_be(number), "{} {number}: {findings:?}", figure.name);
+        assert!(findings.sources.contains_key(figure.name), "{} has no source: {findings:?}", figure.name);
+        assert!(
+            absences.iter().all(|absence| absence.field.0 != figure.name),
+            "{}: {findings:?}",
+            figure.name
+        );
+    }
+    assert!(findings.specs.capacity_bytes.is_none_or(|bytes| bytes.0 <= BYTES_MAX), "{findings:?}");
+}
 
 /// Runs the decoder twice: what it makes of bytes is a function of them.
 fn attempt(name: PageName, bytes: &[u8]) {
@@ -21,6 +38,7 @@ fn attempt(name: PageName, bytes: &[u8]) {
     if let Ok(page) = first {
         // What is told is believable: a page of at most some thousand bytes tells a bounded number of things.
         assert!(page.findings.missing.len() + page.findings.sources.len() < 10_000);
+        believable(&page.findings);
     }
 }
 
@@ -280,7 +298,13 @@ proptest! {
         let _ = smartctl::decode(&json);
         if let Some(fields) = json.as_object_mut() {
             fields.insert("smartctl".to_owned(), json!({"version": [7, 4]}));
-            let _ = smartctl::decode(&json);
+            fields.insert("json_format_version".to_owned(), json!([1, 0]));
+            fields.remove("devices");
+            for protocol in ["NVMe", "ATA", "SCSI", ""] {
+                fields.insert("device".to_owned(), json!({"protocol": protocol}));
+                let parts = smartctl::decode(&Value::Object(fields.clone())).unwrap();
+                parts.iter().for_each(|part| believable(&part.findings));
+            }
         }
     }
 
@@ -298,10 +322,13 @@ proptest! {
                 fields.insert("@odata.id".to_owned(), format!("/redfish/v1/{index}").into());
             }
             let _ = redfish::decode(&json);
-            tree.add(json);
+            tree.add(&json);
+            tree.parts_of(&json).iter().for_each(|part| believable(&part.findings));
         }
         tree.parts();
         let _ = lvm::decode(&report);
-        let _ = lvm::decode(&json!({"report": [{"vg": [report.clone()], "lv": [report]}]}));
+        if let Ok(parts) = lvm::decode(&json!({"report": [{"vg": [report.clone()], "lv": [report]}]})) {
+            parts.iter().for_each(|part| believable(&part.findings));
+        }
     }
 }

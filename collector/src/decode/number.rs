@@ -1,6 +1,9 @@
 //! Numbers as command-line tools write them: the same field appears as 310, 310.0 and "310".
 
+use headroom_core::unit::AbsenceReason;
 use serde_json::Value;
+
+use super::Findings;
 
 /// What stands where a number should.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +48,26 @@ impl Number {
             _ => None,
         }
     }
+}
+
+/// The count that stands at `pointer` for a figure. `None` where nothing stands there, and where something does that is no
+/// count: then the figure is stated as unbelievable, with what stands there.
+pub(super) fn told(
+    found: &mut Findings,
+    field: &'static str,
+    tool: &str,
+    json: &Value,
+    pointer: &str,
+) -> Option<u128> {
+    let said = match Number::of(json.pointer(pointer)) {
+        Number::Missing => return None,
+        Number::Whole(whole) if whole >= 0 => return u128::try_from(whole).ok(),
+        Number::Whole(whole) => whole.to_string(),
+        Number::Bad(text) => format!("{text:?}"),
+    };
+    let name = pointer.trim_start_matches('/').replace('/', ".");
+    found.absent(field, AbsenceReason::Unbelievable, format!("{tool} {name} is {said}, which is no count"));
+    None
 }
 
 /// Floats that are whole numbers, below 2^100.

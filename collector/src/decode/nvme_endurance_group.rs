@@ -52,7 +52,7 @@ pub struct EnduranceGroup {
 /// # Errors
 /// [`DecodeError`] where the page is short, uniform or has more unallocated than total capacity.
 pub fn decode(bytes: &[u8]) -> Result<EnduranceGroup, DecodeError> {
-    let page = Page::of_length(PAGE, bytes, LENGTH)?;
+    let page = Page::exactly(PAGE, bytes, LENGTH)?;
     page.refuse_uniform()?;
     let reported = |value: u128| (value != 0).then_some(value);
     let scaled = |offset| page.le128(offset).map(|units| reported(units.saturating_mul(UNIT_BYTES)));

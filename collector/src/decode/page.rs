@@ -25,6 +25,19 @@ impl<'a> Page<'a> {
         Ok(page)
     }
 
+    /// Names the bytes of a page whose length is fixed: what lies behind it must be padding, or this is another page.
+    ///
+    /// # Errors
+    /// [`DecodeError::TooShort`], [`DecodeError::Impossible`].
+    pub fn exactly(name: &'static str, bytes: &'a [u8], length: usize) -> Result<Self, DecodeError> {
+        let page = Self::of_length(name, bytes, length)?;
+        if let Some(place) = bytes[length..].iter().position(|byte| *byte != 0) {
+            let what = format!("the page is {length} bytes long, and more follows: this is another page");
+            return Err(page.impossible(length + place, bytes.len() - length - place, what));
+        }
+        Ok(page)
+    }
+
     /// The page's name.
     pub fn name(self) -> &'static str {
         self.name
@@ -165,6 +178,14 @@ mod tests {
         assert!(message.contains("VPD page B0h") && message.contains("4 bytes at offset 1"), "{message}");
         assert!(page.slice(usize::MAX, 2).is_err());
         assert_eq!(page.be_integer(0, 3).unwrap(), 0x01_02_03);
+    }
+
+    #[test]
+    fn a_page_of_a_fixed_length_may_be_padded_and_no_more() {
+        assert!(Page::exactly("p", &[1, 2, 0, 0], 2).is_ok());
+        assert!(Page::exactly("p", &[1], 2).is_err());
+        let message = Page::exactly("p", &[1, 2, 0, 7, 0], 2).unwrap_err().to_string();
+        assert!(message.contains("another page") && message.contains("offset 3"), "{message}");
     }
 
     #[test]

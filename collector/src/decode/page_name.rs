@@ -38,8 +38,9 @@ pub enum PageName {
     AtaStatistics,
 }
 
-/// Beginnings of file names, the longer before the shorter.
-const BEGINNINGS: [(&str, PageName); 38] = [
+/// Beginnings of file names, the longer before the shorter: as our own captures, sg3_utils and nvme-cli's commands are
+/// called. Dashes count as underscores.
+const BEGINNINGS: [(&str, PageName); 49] = [
     ("id_ctrl", PageName::NvmeController),
     ("id_nsdesc", PageName::NvmeDescriptors),
     ("id_ns", PageName::NvmeNamespace),
@@ -53,13 +54,24 @@ const BEGINNINGS: [(&str, PageName); 38] = [
     ("log05_effects", PageName::NvmeOtherLog),
     ("log09", PageName::NvmeEnduranceGroup),
     ("log0c", PageName::NvmeAna),
-    ("inquiry", PageName::ScsiInquiry),
-    ("inq_", PageName::ScsiInquiry),
-    ("vpd_", PageName::ScsiVpd),
+    ("smart_log", PageName::NvmeSmart),
+    ("endurance_log", PageName::NvmeEnduranceGroup),
+    ("endurance_group_log", PageName::NvmeEnduranceGroup),
+    ("ana_log", PageName::NvmeAna),
+    ("list_ns", PageName::NvmeNamespaceList),
+    ("ns_descs", PageName::NvmeDescriptors),
+    ("error_log", PageName::NvmeOtherLog),
+    ("fw_log", PageName::NvmeOtherLog),
+    ("effects_log", PageName::NvmeOtherLog),
+    ("changed_ns_list_log", PageName::NvmeOtherLog),
+    ("inq", PageName::ScsiInquiry),
+    ("vpd", PageName::ScsiVpd),
     ("readcap", PageName::ScsiReadCapacity),
     ("log_", PageName::ScsiLog),
-    ("logs_", PageName::ScsiLog),
+    ("logs", PageName::ScsiLog),
     ("ata_identify", PageName::AtaIdentify),
+    ("sat_identify", PageName::AtaIdentify),
+    ("identify_device", PageName::AtaIdentify),
     ("ata_smart", PageName::AtaSmart),
     ("ata_devstat", PageName::AtaStatistics),
     ("ata_statistics", PageName::AtaStatistics),
@@ -83,8 +95,19 @@ const BEGINNINGS: [(&str, PageName); 38] = [
 impl PageName {
     /// The page that a file is named after, by the name without folder.
     pub fn of_file(name: &str) -> Option<Self> {
-        let name = name.to_ascii_lowercase();
-        BEGINNINGS.iter().find(|(beginning, _)| name.starts_with(beginning)).map(|(_, page)| *page)
+        let name = name.to_ascii_lowercase().replace(['-', ' '], "_");
+        let named = |name: &str| {
+            let mut pages = BEGINNINGS.iter().filter(|(beginning, _)| name.starts_with(beginning));
+            pages.next().map(|(_, page)| *page)
+        };
+        // The device may stand before it: nvme0_smart-log.bin, host-sda-vpd_83.bin.
+        let behind = name.match_indices('_').map(|(place, _)| &name[place + 1..]);
+        let is_page = |page: &Self| !matches!(page, Self::ScsiOther | Self::NvmeOtherLog);
+        let behind = behind.filter_map(named).find(is_page);
+        match named(&name) {
+            Some(page) if is_page(&page) => Some(page),
+            other => behind.or(other),
+        }
     }
 
     /// The name of the format in results.
@@ -107,5 +130,31 @@ impl PageName {
             Self::AtaSmart => "ata_smart",
             Self::AtaStatistics => "ata_statistics",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PageName;
+
+    #[test]
+    fn files_are_named_as_the_tools_name_their_commands() {
+        for (name, page) in [
+            ("id-ctrl.bin", PageName::NvmeController),
+            ("nvme0_id_ns_1.bin", PageName::NvmeNamespace),
+            ("NVMe1-smart-log.raw", PageName::NvmeSmart),
+            ("endurance-log.bin", PageName::NvmeEnduranceGroup),
+            ("log02.bin", PageName::NvmeSmart),
+            ("vpd83.bin", PageName::ScsiVpd),
+            ("host7 sda vpd_83.bin", PageName::ScsiVpd),
+            ("sda_log_0c.bin", PageName::ScsiLog),
+            ("logs_0c.bin", PageName::ScsiLog),
+            ("ata_smart_data.bin", PageName::AtaSmart),
+            ("get_lba_status.hex", PageName::ScsiOther),
+            ("nvme_identify_ctl.hex", PageName::ScsiOther),
+        ] {
+            assert_eq!(PageName::of_file(name), Some(page), "{name}");
+        }
+        assert_eq!(PageName::of_file("readme.bin"), None);
     }
 }

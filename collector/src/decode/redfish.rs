@@ -31,6 +31,26 @@ pub fn normal_id(id: &str) -> String {
     id.to_owned()
 }
 
+/// Where a service puts resources inside another one when it is asked with `$expand`.
+const EXPANDED: [&str; 5] = ["Members", "Drives", "Volumes", "StoragePools", "Controllers"];
+
+/// The resource, and those that stand whole inside it.
+pub fn resources(json: &Value) -> Vec<&Value> {
+    let mut found = vec![json];
+    let mut next = 0;
+    while let Some(outer) = found.get(next).copied() {
+        next += 1;
+        for inner in EXPANDED.iter().filter_map(|name| outer.get(name)) {
+            let inner = match inner {
+                Value::Array(items) => items.iter().collect(),
+                one => vec![one],
+            };
+            found.extend(inner.into_iter().filter(|inner| resource_type(inner).is_some()));
+        }
+    }
+    found
+}
+
 /// Decodes one resource: the components that it tells of, none for resources that are no storage.
 ///
 /// # Errors
@@ -146,6 +166,16 @@ fn block_size(json: &Value, found: &mut Findings) {
     }
 }
 
+/// A share from 0 to 100, as a number or, from some vendors, as text; what stands there where it is none.
+fn percent(json: &Value, name: &str) -> Result<Option<f64>, String> {
+    let Some(value) = json.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
+    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+    match number.filter(|number| (0.0..=100.0).contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(format!("Redfish {name} is {value}, which is no share of a hundred")),
+    }
+}
+
 fn is_absent(json: &Value) -> bool {
     json.pointer("/Status/State").and_then(Value::as_str) == Some("Absent")
 }
@@ -194,16 +224,13 @@ fn drive(json: &Value) -> Findings {
         "SAS" | "FC" | "iSCSI" => "scsi".to_owned(),
         other => other.to_lowercase(),
     });
-    let left = json.get("PredictedMediaLifeLeftPercent").and_then(Value::as_f64);
-    match left {
-        Some(left) if (0.0..=100.0).contains(&left) => {
+    match percent(json, "PredictedMediaLifeLeftPercent") {
+        Ok(Some(left)) => {
             found.status.endurance_used_percent = Some((100.0 - left).round() as u16);
             found.source("endurance_used_percent", "Redfish 100 - PredictedMediaLifeLeftPercent");
         }
-        Some(left) => {
-            found.absent("endurance_used_percent", AbsenceReason::Unbelievable, format!("{left} % left"))
-        }
-        None => found.absent(
+        Err(said) => found.absent("endurance_used_percent", AbsenceReason::Unbelievable, said),
+        Ok(None) => found.absent(
             "endurance_used_percent",
             AbsenceReason::NotReported,
             "Redfish Drive has no PredictedMediaLifeLeftPercent",
@@ -259,7 +286,10 @@ fn space(json: &Value, found: &mut Findings, sizes: &[&'static str]) {
         None => found.absent("capacity_bytes", AbsenceReason::NotReported, "Redfish tells no size in bytes"),
     }
     let size = size.map(|(_, size)| size);
-    let left = json.get("RemainingCapacityPercent").and_then(Value::as_f64);
+    let left = percent(json, "RemainingCapacityPercent").unwrap_or_else(|said| {
+        found.disagreements.push(format!("used_bytes: {said}"));
+        None
+    });
     match bytes(found, json, "/Capacity/Data/ConsumedBytes", "used_bytes") {
         Some(used) if size.is_some_and(|size| used > size) => {
             let detail = format!("Redfish Capacity.Data.ConsumedBytes is {used}, more than the size");
@@ -385,6 +415,16 @@ mod tests {
         assert_eq!(found.specs.capacity_bytes, None);
         assert!(found.missing.iter().filter(|m| m.reason == AbsenceReason::Unbelievable).count() >= 2);
         assert_eq!(found.status.endurance_used_percent, Some(2));
+        for (left, used) in [(json!("98"), Some(2)), (json!("98 %"), None), (json!(-1), None)] {
+            let json = json!({"@odata.type": "#Drive.v1_17_0.Drive", "PredictedMediaLifeLeftPercent": left});
+            let found = &decode(&json).unwrap()[0].findings;
+            assert_eq!(found.status.endurance_used_percent, used, "{left}");
+            let missing = found.missing.iter().find(|missing| missing.field == "endurance_used_percent");
+            assert_eq!(
+                missing.map(|missing| missing.reason),
+                used.is_none().then_some(AbsenceReason::Unbelievable)
+            );
+        }
     }
 
     #[test]

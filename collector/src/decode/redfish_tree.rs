@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Part,
-    redfish::{decode, is_redfish, normal_id, resource_type},
+    redfish::{decode, is_redfish, normal_id, resource_type, resources},
 };
 
 /// How deep references are followed: CapacitySource, collection, member, and one spare.
@@ -24,23 +24,26 @@ pub struct RedfishTree {
 }
 
 impl RedfishTree {
-    /// Adds a resource; what is no Redfish resource or has no id is left out.
-    pub fn add(&mut self, json: Value) {
-        if !is_redfish(&json) {
-            return;
-        }
-        if let Some(id) = json.get("@odata.id").and_then(Value::as_str).map(normal_id) {
-            self.resources.insert(id, json);
+    /// Adds a resource and those inside it; what is no Redfish resource or has no id is left out.
+    pub fn add(&mut self, json: &Value) {
+        for resource in resources(json).into_iter().filter(|resource| is_redfish(resource)) {
+            if let Some(id) = resource.get("@odata.id").and_then(Value::as_str).map(normal_id) {
+                self.resources.insert(id, resource.clone());
+            }
         }
     }
 
     /// All components of the tree, with what provides them.
     pub fn parts(&self) -> Vec<Part> {
-        self.resources.values().flat_map(|json| self.parts_of(json)).collect()
+        self.resources.values().flat_map(|json| self.parts_of_one(json)).collect()
     }
 
-    /// The components of one resource, seen in the tree.
+    /// The components of a resource and of those inside it, seen in the tree.
     pub fn parts_of(&self, json: &Value) -> Vec<Part> {
+        resources(json).into_iter().flat_map(|resource| self.parts_of_one(resource)).collect()
+    }
+
+    fn parts_of_one(&self, json: &Value) -> Vec<Part> {
         let mut parts = decode(json).unwrap_or_default();
         let id = json.get("@odata.id").and_then(Value::as_str).map(normal_id).unwrap_or_default();
         for part in &mut parts {
@@ -159,19 +162,19 @@ mod tests {
         };
         let members = |kind: &str, id: &str| json!([{ kind: {"Members": [{"@odata.id": id}]} }]);
         let mut tree = RedfishTree::default();
-        tree.add(pool(
+        tree.add(&pool(
             "dgA01",
             0,
             1_798_177_816_576,
             members("ProvidingDrives", "/redfish/v1/Storage/a/Drives/0.0"),
         ));
-        tree.add(pool(
+        tree.add(&pool(
             "A",
             99,
             16_384,
             members("ProvidingPools", "/redfish/v1/Storage/a/StoragePools/dgA01"),
         ));
-        tree.add(json!({"@odata.id": "/redfish/v1/Storage/a/Volumes/V1", "@odata.type": "#Volume.v1_5_0.Volume",
+        tree.add(&json!({"@odata.id": "/redfish/v1/Storage/a/Volumes/V1", "@odata.type": "#Volume.v1_5_0.Volume",
             "CapacityBytes": 100_000, "Links": {"Drives": [{"@odata.id": "/redfish/v1/Storage/a/Drives/0.0"}]},
             "CapacitySources": members("ProvidingPools", "/redfish/v1/Storage/a/StoragePools/A")}));
         tree
@@ -199,10 +202,30 @@ mod tests {
     }
 
     #[test]
+    fn a_collection_that_was_expanded_is_read_with_what_is_inside() {
+        let pool = |name: &str, sources: Value| {
+            json!({"@odata.id": format!("/redfish/v1/Storage/a/StoragePools/{name}"), "Name": name,
+                "@odata.type": "#StoragePool.v1_5_0.StoragePool", "CapacitySources": sources,
+                "Capacity": {"Data": {"AllocatedBytes": 1_000_000, "ConsumedBytes": 1_000_000}}})
+        };
+        let below = json!([{"ProvidingPools": {"Members": [{"@odata.id": "/redfish/v1/Storage/a/StoragePools/dg"}]}}]);
+        let json = json!({"@odata.id": "/redfish/v1/Storage/a/StoragePools",
+            "@odata.type": "#StoragePoolCollection.StoragePoolCollection",
+            "Members": [pool("dg", json!([])), pool("A", below), {"@odata.id": "/redfish/v1/only/a/link"}]});
+        let mut tree = RedfishTree::default();
+        tree.add(&json);
+        let parts = tree.parts_of(&json);
+        assert_eq!(parts.len(), 2);
+        assert_eq!(parts[0].findings.status.used_bytes, None, "its space is handed to A");
+        assert_eq!(parts[1].findings.status.used_bytes, Some(Bytes(1_000_000)));
+        assert_eq!(tree.parts(), parts.iter().rev().cloned().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn circles_end() {
         let mut tree = RedfishTree::default();
         for (one, other) in [("X", "Y"), ("Y", "X")] {
-            tree.add(json!({"@odata.id": format!("/p/{one}"), "@odata.type": "#StoragePool.v1.StoragePool",
+            tree.add(&json!({"@odata.id": format!("/p/{one}"), "@odata.type": "#StoragePool.v1.StoragePool",
                 "CapacitySources": [{"@odata.id": format!("/p/{other}")}]}));
         }
         assert_eq!(tree.parts().len(), 2);

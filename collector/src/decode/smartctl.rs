@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use super::{
     DecodeError, Findings, Part,
-    number::Number,
+    number::{Number, told},
     smartctl_wear::{add_ata, add_nvme, add_scsi},
 };
 
 const PAGE: &str = "smartctl --json output";
+/// Who says it, in sources and absences.
+pub(super) const TOOL: &str = "smartctl";
 
 /// Whether the JSON is smartctl's.
 pub fn is_smartctl(json: &Value) -> bool {
@@ -36,8 +38,10 @@ pub fn decode(json: &Value) -> Result<Vec<Part>, DecodeError> {
     if let Some(devices) = json.get("devices").and_then(Value::as_array) {
         return Ok(devices.iter().map(scanned).collect());
     }
-    let mut drive = Part::new(ComponentKind::Drive, drive(json), &device_name(json));
-    drive.label = json.pointer("/device/name").and_then(text);
+    let device = device(json);
+    let otherwise = format!("device:{}", device.as_deref().unwrap_or("unnamed"));
+    let mut drive = Part::new(ComponentKind::Drive, drive(json), &otherwise);
+    drive.label = device;
     let mut parts = vec![drive];
     let drive_key = parts.first().map(|part| part.key.clone());
     if let (Some(namespaces), Some(key)) = (json.get("nvme_namespaces").and_then(Value::as_array), drive_key)
@@ -47,12 +51,25 @@ pub fn decode(json: &Value) -> Result<Vec<Part>, DecodeError> {
     Ok(parts)
 }
 
-fn device_name(json: &Value) -> String {
-    let name = json.pointer("/device/name").and_then(Value::as_str).or_else(|| {
-        // A failed open has no device object: the last argument names it.
-        json.pointer("/smartctl/argv").and_then(Value::as_array)?.last()?.as_str()
-    });
-    format!("device:{}", name.unwrap_or("unnamed"))
+/// The device as its owner names it. All drives behind one controller are reached through one node: there the type tells
+/// them apart, as in `/dev/bus/0 megaraid,7`.
+fn device(json: &Value) -> Option<String> {
+    let arguments: Vec<&str> = json
+        .pointer("/smartctl/argv")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let name = json.pointer("/device/name").and_then(text);
+    // A failed open has no device object: the last argument names it.
+    let name = name.or_else(|| arguments.last().map(|last| (*last).to_owned()))?;
+    let asked_as = arguments.windows(2).find(|pair| matches!(pair[0], "-d" | "--device")).map(|pair| pair[1]);
+    let kind = json.pointer("/device/type").and_then(Value::as_str).or(asked_as);
+    Some(match kind.filter(|kind| kind.contains(',')) {
+        Some(kind) => format!("{name} {kind}"),
+        None => name,
+    })
 }
 
 /// One line of `smartctl --scan`: the device is there, and was not asked.
@@ -146,37 +163,57 @@ fn first_text(json: &Value, fields: &[&str]) -> Option<String> {
     fields.iter().find_map(|field| json.get(field).and_then(text))
 }
 
+/// Where each name stands, the better place first.
+const NAMES: [(&str, &[&str]); 3] = [
+    ("model", &["model_name", "scsi_model_name", "scsi_product", "product"]),
+    ("serial", &["serial_number"]),
+    ("firmware", &["firmware_version", "scsi_revision", "revision"]),
+];
+
 fn names(json: &Value, found: &mut Findings) {
-    found.specs.model = first_text(json, &["model_name", "scsi_model_name", "scsi_product", "product"]);
-    found.specs.serial = first_text(json, &["serial_number"]);
-    found.specs.firmware = first_text(json, &["firmware_version", "scsi_revision", "revision"]);
     found.specs.vendor = first_text(json, &["scsi_vendor", "vendor"]);
-    for (field, is_there) in [
-        ("model", found.specs.model.is_some()),
-        ("serial", found.specs.serial.is_some()),
-        ("firmware", found.specs.firmware.is_some()),
-    ] {
-        if is_there {
+    for (field, places) in NAMES {
+        let name = first_text(json, places);
+        if name.is_some() {
             found.source(field, "smartctl");
+        } else if let Some((place, other)) = places.iter().find_map(|place| {
+            Some((place, json.get(place).filter(|value| !value.is_null() && !value.is_string())?))
+        }) {
+            // A number has lost the zeros that it began with.
+            let detail = format!("smartctl {place} is {other}, not text");
+            found.absent(field, AbsenceReason::Unbelievable, detail);
         } else {
             found.absent(field, AbsenceReason::NotReported, format!("smartctl has no {field}"));
+        }
+        match field {
+            "model" => found.specs.model = name,
+            "serial" => found.specs.serial = name,
+            _ => found.specs.firmware = name,
         }
     }
 }
 
+/// Blocks that drives are formatted with, bytes.
+const BLOCK_BYTES: std::ops::RangeInclusive<u128> = 256..=1 << 20;
+
 fn capacity(json: &Value, protocol: &str, found: &mut Findings) {
-    if let Some(block) = Number::of(json.get("logical_block_size")).unsigned() {
-        found.specs.logical_block_bytes = u32::try_from(block).ok().filter(|block| *block >= 256);
-        if found.specs.logical_block_bytes.is_some() {
+    match told(found, "logical_block_bytes", TOOL, json, "/logical_block_size") {
+        Some(block) if BLOCK_BYTES.contains(&block) => {
+            found.specs.logical_block_bytes = u32::try_from(block).ok();
             found.source("logical_block_bytes", "smartctl logical_block_size");
         }
+        Some(block) => {
+            let detail = format!("smartctl logical_block_size is {block}: no drive has such blocks");
+            found.absent("logical_block_bytes", AbsenceReason::Unbelievable, detail);
+        }
+        None => {}
     }
     for (pointer, source) in [
         ("/nvme_total_capacity", "smartctl nvme_total_capacity"),
         ("/user_capacity/bytes", "smartctl user_capacity"),
     ] {
         // smartctl itself leaves absent capacity out; other programs that imitate it write 0.
-        if let Some(bytes) = Number::of(json.pointer(pointer)).unsigned().filter(|bytes| *bytes > 0) {
+        if let Some(bytes) = told(found, "capacity_bytes", TOOL, json, pointer).filter(|bytes| *bytes > 0) {
             found.specs.capacity_bytes = found.bytes("capacity_bytes", bytes, source);
             break;
         }
@@ -208,7 +245,8 @@ fn capacity(json: &Value, protocol: &str, found: &mut Findings) {
 }
 
 fn rotation(json: &Value, protocol: &str, found: &mut Findings) {
-    match Number::of(json.get("rotation_rate")).unsigned().and_then(|rate| u32::try_from(rate).ok()) {
+    let rate = told(found, "rotation_rpm", TOOL, json, "/rotation_rate");
+    match rate.and_then(|rate| u32::try_from(rate).ok()) {
         Some(rate) => {
             found.specs.rotation_rpm = Some(rate);
             found.source("rotation_rpm", "smartctl rotation_rate");
@@ -274,7 +312,7 @@ fn common_status(json: &Value, protocol: &str, found: &mut Findings) {
         }
     }
     if found.status.power_on_hours.is_none() {
-        match Number::of(json.pointer("/power_on_time/hours")).unsigned() {
+        match told(found, "power_on_hours", TOOL, json, "/power_on_time/hours") {
             Some(hours) if hours <= 876_600 => {
                 found.status.power_on_hours =
                     found.counter("power_on_hours", hours, "smartctl power_on_time");
@@ -292,16 +330,17 @@ fn common_status(json: &Value, protocol: &str, found: &mut Findings) {
         ("/endurance_used/current_percent", "endurance_used_percent"),
         ("/spare_available/current_percent", "spare_percent"),
     ] {
-        let Some(percent) = Number::of(json.pointer(pointer)).unsigned() else { continue };
-        if field == "endurance_used_percent"
-            && found.status.endurance_used_percent.is_none()
-            && percent <= 255
-        {
-            found.status.endurance_used_percent = u16::try_from(percent).ok();
-            found.source(field, "smartctl endurance_used.current_percent");
-        } else if field == "spare_percent" && found.status.spare_percent.is_none() && percent <= 100 {
-            found.status.spare_percent = u8::try_from(percent).ok();
-            found.source(field, "smartctl spare_available.current_percent");
+        let Some(percent) = told(found, field, TOOL, json, pointer) else { continue };
+        if found.sources.contains_key(field) {
+            continue;
+        }
+        let source = format!("smartctl {}", pointer.trim_start_matches('/').replace('/', "."));
+        let percent = found.counter(field, percent, &source);
+        match field {
+            "spare_percent" => {
+                found.status.spare_percent = percent.and_then(|percent| percent.try_into().ok())
+            }
+            _ => found.status.endurance_used_percent = percent.and_then(|percent| percent.try_into().ok()),
         }
     }
 }
@@ -310,9 +349,9 @@ fn common_status(json: &Value, protocol: &str, found: &mut Findings) {
 fn namespace(json: &Value, drive: &ComponentKey) -> Part {
     let mut found = Findings::default();
     found.specs.interface = Some("nvme".to_owned());
-    let bytes = |pointer| Number::of(json.pointer(pointer)).unsigned();
     let id = Number::of(json.get("id")).unsigned().unwrap_or(0);
-    match bytes("/size/bytes").filter(|bytes| *bytes > 0) {
+    let size = told(&mut found, "capacity_bytes", TOOL, json, "/size/bytes");
+    match size.filter(|bytes| *bytes > 0) {
         Some(size) => {
             found.specs.capacity_bytes = found.bytes("capacity_bytes", size, "smartctl nvme_namespaces size");
             found.status.capacity_bytes = found.specs.capacity_bytes;
@@ -321,10 +360,10 @@ fn namespace(json: &Value, drive: &ComponentKey) -> Part {
             found.absent("capacity_bytes", AbsenceReason::NotReported, "smartctl gives the namespace no size")
         }
     }
-    if let Some(block) = bytes("/formatted_lba_size").and_then(|block| u32::try_from(block).ok()) {
-        found.specs.logical_block_bytes = Some(block).filter(|block| *block >= 512);
-    }
-    let (size, used) = (bytes("/size/bytes"), bytes("/utilization/bytes"));
+    let block = told(&mut found, "logical_block_bytes", TOOL, json, "/formatted_lba_size");
+    let block = block.filter(|block| BLOCK_BYTES.contains(block)).and_then(|block| u32::try_from(block).ok());
+    found.specs.logical_block_bytes = block;
+    let used = told(&mut found, "used_bytes", TOOL, json, "/utilization/bytes");
     match (size, used) {
         (Some(size), Some(used)) if used < size => {
             let source = "smartctl nvme_namespaces utilization (NUSE, below NSZE)";

@@ -114,3 +114,66 @@ fn other_json_is_refused() {
         assert!(decode(&json).is_err(), "{json}");
     }
 }
+
+#[test]
+fn what_is_no_count_is_unbelievable_and_says_what_stands_there() {
+    let json = with(json!({
+        "device": {"protocol": "NVMe", "name": "/dev/nvme0"}, "serial_number": 123_456, "model_name": [],
+        "user_capacity": {"bytes": "1,000,204"}, "power_on_time": {"hours": -7}, "logical_block_size": 0,
+        "nvme_smart_health_information_log": {"percentage_used": "5%", "data_units_written": "lots",
+            "data_units_read": 0, "critical_warning": "0x04", "media_errors": -1, "available_spare": "99"},
+    }));
+    let drive = &decode(&json).unwrap()[0];
+    for (field, said) in [
+        ("serial", "123456"),
+        ("model", "[]"),
+        ("capacity_bytes", "1,000,204"),
+        ("logical_block_bytes", "0"),
+        ("power_on_hours", "-7"),
+        ("endurance_used_percent", "5%"),
+        ("data_written_bytes", "lots"),
+        ("critical_warning", "0x04"),
+        ("media_errors", "-1"),
+    ] {
+        let absence = drive.absences().into_iter().find(|absence| absence.field.0 == field).expect(field);
+        assert_eq!(absence.reason, AbsenceReason::Unbelievable, "{field}");
+        assert!(absence.detail.as_ref().unwrap().contains(said), "{absence:?}");
+    }
+    assert_eq!(reason(drive, "data_read_bytes"), Some(AbsenceReason::NotReported));
+    assert_eq!(drive.findings.status.spare_percent, Some(99), "a number may be written as text");
+}
+
+#[test]
+fn statistics_beyond_belief_are_absent_and_no_block_size_makes_them_zero() {
+    let json = with(json!({
+        "device": {"protocol": "ATA"}, "logical_block_size": 0,
+        "ata_device_statistics": {"pages": [{"number": 1, "table": [
+            {"offset": 16, "value": 99_999_999_999_999_u64, "flags": {"valid": true}},
+            {"offset": 24, "value": 1_000, "flags": {"valid": true}},
+        ]}]},
+    }));
+    let drive = &decode(&json).unwrap()[0];
+    for field in ["power_on_hours", "data_written_bytes"] {
+        assert_eq!(reason(drive, field), Some(AbsenceReason::Unbelievable), "{field}");
+    }
+    assert_eq!(drive.findings.status.data_written_bytes, None);
+}
+
+#[test]
+fn drives_behind_one_controller_are_told_apart() {
+    let read = |device: Value| {
+        let part = decode(&with(device)).unwrap().swap_remove(0);
+        (part.key.0, part.label)
+    };
+    let (one, label) =
+        read(json!({"device": {"name": "/dev/bus/0", "type": "megaraid,7", "protocol": "SCSI"}}));
+    let (other, _) =
+        read(json!({"device": {"name": "/dev/bus/0", "type": "megaraid,8", "protocol": "SCSI"}}));
+    assert_ne!(one, other);
+    assert_eq!(label.as_deref(), Some("/dev/bus/0 megaraid,7"));
+    let (closed, _) = read(json!({"smartctl": {"exit_status": 2,
+        "argv": ["smartctl", "-j", "-d", "megaraid,5", "/dev/bus/0"]}}));
+    assert_eq!(closed, "device:/dev/bus/0 megaraid,5");
+    let (plain, _) = read(json!({"device": {"name": "/dev/sda", "type": "sat", "protocol": "ATA"}}));
+    assert_eq!(plain, "device:/dev/sda");
+}

@@ -113,7 +113,7 @@ impl Array {
     fn apparatus(&self, trouble: Option<(AbsenceReason, String)>) -> Apparatus {
         let resources = lock(&self.resources);
         let mut tree = RedfishTree::default();
-        resources.values().cloned().for_each(|resource| tree.add(resource));
+        resources.values().for_each(|resource| tree.add(resource));
         let mut found: Vec<Found> = tree
             .parts()
             .into_iter()

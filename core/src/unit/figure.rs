@@ -213,7 +213,8 @@ pub const FIGURES: [Figure; 22] = [
     figure!(spare_percent: u8, "percent", Level, DrivePages, 0.0, 100.0),
     figure!(data_read_bytes: u64, "byte", LifeCounter, DrivePages, 0.0, ANY),
     figure!(data_written_bytes: u64, "byte", LifeCounter, DrivePages, 0.0, ANY),
-    figure!(power_on_hours: u64, "hour", LifeCounter, DrivePages, 0.0, ANY),
+    // Nobody has run a drive for a thousand years.
+    figure!(power_on_hours: u64, "hour", LifeCounter, DrivePages, 0.0, 8_766_000.0),
     figure!(media_errors: u64, "count", LifeCounter, DrivePages, 0.0, ANY),
     figure!(critical_warning: u8, "bits", Level, NvmePages, 0.0, 255.0),
 ];
@@ -284,6 +285,7 @@ mod tests {
             ("used_bytes", Number::Whole(1 << 63)),
             ("used_bytes", Number::Whole(-1)),
             ("used_bytes", Number::Real(1.0)),
+            ("power_on_hours", Number::Whole(8_766_001)),
         ] {
             let figure = Figure::named(name).expect("known");
             assert!(!figure.can_be(value), "{name} {value}");

@@ -13,8 +13,8 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = redfish::decode(&json);
     let mut tree = RedfishTree::default();
     match json {
-        Value::Array(resources) => resources.into_iter().for_each(|resource| tree.add(resource)),
-        resource => tree.add(resource),
+        Value::Array(resources) => resources.iter().for_each(|resource| tree.add(resource)),
+        resource => tree.add(&resource),
     }
     tree.parts();
 });
