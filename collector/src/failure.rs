@@ -35,6 +35,20 @@ pub enum Failure {
     Configuration(String),
 }
 
+/// The error and its causes in one line. A cause that the sentence before it tells already is left out.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+    }
+    line
+}
+
 /// The exit code of an error: what a [`Failure`] in its chain says, else what a cause suggests, else 70.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code(error))
@@ -77,6 +91,7 @@ fn of_io(error: &std::io::Error) -> u8 {
         std::io::ErrorKind::PermissionDenied => 77,
         std::io::ErrorKind::NotFound => 66,
         std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::TimedOut => 69,
+        std::io::ErrorKind::IsADirectory | std::io::ErrorKind::InvalidData => 65,
         _ => 73,
     }
 }
@@ -85,7 +100,15 @@ fn of_io(error: &std::io::Error) -> u8 {
 mod tests {
     use anyhow::Context as _;
 
-    use super::{Failure, code};
+    use super::{Failure, code, one_line};
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let inner = std::io::Error::other("no such thing");
+        let told = crate::config::ConfigError::Unreadable { path: "/x".into(), source: inner };
+        let error = anyhow::Error::new(told).context("cannot start");
+        assert_eq!(one_line(&error), "cannot start: cannot read /x: no such thing");
+    }
 
     #[test]
     fn the_kind_survives_context_around_and_under_it() {

@@ -7,18 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headroom_tests::Cluster;
+use headroom_tests::cluster::{Cluster, READINGS};
 use xtask::server::{Places, Server};
 
-/// A hypertable with a key, most of its rows sealed, and a policy.
-const READINGS: &str = "
-create table readings (at timestamptz not null, device bigint not null, value float8, word text, primary key (device, at));
-select headroom.create_hypertable('readings', 'at', 'device');
-insert into readings select timestamptz '2026-01-01' + g * interval '5 minutes', g % 7, g * 0.25, nullif('w' || g % 13, 'w5')
-  from generate_series(1, 21000) g;
-select headroom.seal('readings', timestamptz '2026-03-01');
-insert into readings values ('2026-02-01 00:00:01', 3, -1, 'late');
-select headroom.add_seal_policy('readings', interval '30 days', initial_start => '2100-01-01');";
 /// Everything about its rows in one line.
 const DIGEST: &str = "select count(*), sum(hashtextextended(r::text, 7)::numeric) from readings r";
 

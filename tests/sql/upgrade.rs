@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use headroom_tests::Cluster;
+use headroom_tests::cluster::{Cluster, READINGS};
 
 /// Versions that were released, by their frozen install scripts.
 fn released() -> Vec<String> {
@@ -21,16 +21,8 @@ fn released() -> Vec<String> {
     versions
 }
 
-/// A hypertable with sealed and late rows, a policy, and a view over functions of the extension.
-const BEFORE: &str = "
-create table readings (at timestamptz not null, device bigint not null, value float8, word text, primary key (device, at));
-select headroom.create_hypertable('readings', 'at', 'device');
-insert into readings select timestamptz '2026-01-01' + g * interval '5 minutes', g % 7, g * 0.25, nullif('w' || g % 13, 'w5')
-  from generate_series(1, 21000) g;
-select headroom.seal('readings', timestamptz '2026-03-01');
-insert into readings values ('2026-02-01 00:00:01', 3, -1, 'late');
-select headroom.add_seal_policy('readings', interval '30 days', initial_start => '2100-01-01');
-create view daily as select device, headroom.time_bucket('1 day', at) as day, headroom.last(value, at) as value,
+/// A view over functions of the extension, which must go on beside [`READINGS`].
+const DAILY: &str = "create view daily as select device, headroom.time_bucket('1 day', at) as day, headroom.last(value, at) as value,
     (headroom.exhaustion(at, value, 1e6)).state as state from readings group by 1, 2;";
 
 /// What the library makes otherwise than version 0.1.0 did: its tables of blocks have no rollups.
@@ -87,8 +79,10 @@ fn an_update_leaves_what_a_fresh_installation_has() {
     for version in released {
         let database = format!("from_{version}");
         cluster.psql("postgres", &format!("create database \"{database}\""));
-        cluster
-            .psql(&database, &format!("create extension headroom version '{version}'; {BEFORE} {AS_BEFORE}"));
+        cluster.psql(
+            &database,
+            &format!("create extension headroom version '{version}'; {READINGS} {DAILY} {AS_BEFORE}"),
+        );
         let digest = cluster.psql(&database, DIGEST);
         assert!(digest.starts_with("21001 "), "{version}: {digest}");
         assert_eq!(
@@ -123,8 +117,10 @@ fn the_library_serves_the_sql_of_a_released_version() {
     for version in released() {
         let database = format!("old_{version}");
         cluster.psql("postgres", &format!("create database \"{database}\""));
-        cluster
-            .psql(&database, &format!("create extension headroom version '{version}'; {BEFORE} {AS_BEFORE}"));
+        cluster.psql(
+            &database,
+            &format!("create extension headroom version '{version}'; {READINGS} {DAILY} {AS_BEFORE}"),
+        );
         let shown = "select headroom.unseal('readings'), (select count(*) from readings); select headroom.seal('readings');
             select count(*) from headroom.show_blocks('readings') having count(*) > 0;
             select count(*) from headroom.daily_arrays('readings', null::bigint[], array['value'], array['max'], array[null])";

@@ -31,6 +31,16 @@ const SETTINGS: [(&str, &str); 5] = [
     ("timezone", "UTC"),
 ];
 
+/// A hypertable with a key, most of its rows sealed, one late row, and a policy.
+pub const READINGS: &str = "
+create table readings (at timestamptz not null, device bigint not null, value float8, word text, primary key (device, at));
+select headroom.create_hypertable('readings', 'at', 'device');
+insert into readings select timestamptz '2026-01-01' + g * interval '5 minutes', g % 7, g * 0.25, nullif('w' || g % 13, 'w5')
+  from generate_series(1, 21000) g;
+select headroom.seal('readings', timestamptz '2026-03-01');
+insert into readings values ('2026-02-01 00:00:01', 3, -1, 'late');
+select headroom.add_seal_policy('readings', interval '30 days', initial_start => '2100-01-01');";
+
 /// A throw-away PostgreSQL server.
 #[derive(Debug)]
 pub struct Cluster {

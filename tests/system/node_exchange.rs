@@ -37,6 +37,23 @@ async fn is_up(node: &NodeProcess, config: &ClientConfig) {
     panic!("the node does not answer; its log:\n{}", node.log());
 }
 
+/// Rounds that the node has stored so far.
+fn rounds(node: &NodeProcess) -> usize {
+    // Before its first round there is no store.
+    let stored = node.must(&["store", "export"]).unwrap_or_default();
+    let moments = stored.lines().map(|line| {
+        let sample: headroom_core::unit::Sample = serde_json::from_str(line).expect("a sample");
+        sample.at
+    });
+    moments.collect::<std::collections::BTreeSet<_>>().len()
+}
+
+/// Waits until the node has measured and stored so many rounds more: in each it had an occasion to push.
+async fn measures(node: &NodeProcess, more: usize) {
+    let wanted = rounds(node) + more;
+    until("it measures", || rounds(node) >= wanted).await.expect("it measures every second");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_gets_specifications_user_information_and_status() {
     let hub = TestHub::start().await.expect("it listens");
@@ -152,8 +169,7 @@ async fn nothing_leaves_until_its_owner_says_so_and_a_withdrawal_holds_at_once()
     let hub = TestHub::start().await.expect("it listens");
     let mut node = enrolled(&hub, "push = true");
     node.start().expect("it starts");
-    until("it measures", || node.data().join("store.sqlite").exists()).await.expect("a store");
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    measures(&node, 3).await;
     let config = as_hub(&hub);
     for path in ["/v1/answer", "/v1/samples?newest=5"] {
         let (status, body) = node.ask(&config, Method::GET, path, b"").await.expect("an answer");
@@ -185,7 +201,7 @@ async fn nothing_leaves_until_its_owner_says_so_and_a_withdrawal_holds_at_once()
         );
     }
     let samples = hub.kept().samples.len();
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    measures(&node, 3).await;
     assert_eq!(hub.kept().samples.len(), samples, "nothing after the withdrawal");
 }
 

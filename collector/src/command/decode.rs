@@ -155,6 +155,13 @@ fn is_capture_name(path: &Path) -> bool {
     matches!(extension(path).as_str(), "json" | "bin" | "raw" | "hex")
 }
 
+/// Pages of one device lie in a folder of its name.
+fn device_of(folder: &Path) -> String {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    folder.file_name().map_or_else(|| "device".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
 /// The result for a file; none for a file of a folder that is no capture by name and content.
 fn report(file: &File, page: Option<PageName>, trees: &BTreeMap<PathBuf, RedfishTree>) -> Option<Report> {
     let name = file.path.display().to_string();
@@ -165,11 +172,7 @@ fn report(file: &File, page: Option<PageName>, trees: &BTreeMap<PathBuf, Redfish
     let folder = file.path.parent().unwrap_or(Path::new(""));
     let documents = capture::documents(&bytes).unwrap_or_default();
     let tree = documents.first().and_then(|json| trees.get(&service_root(&file.path, json)));
-    let around = Surroundings {
-        device: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        neighbours: neighbours(folder),
-        tree,
-    };
+    let around = Surroundings { device: device_of(folder), neighbours: neighbours(folder), tree };
     let base = file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match capture::decode(&base, &bytes, page, &around) {
         Ok(capture) => Some(Report::read(name, capture)),

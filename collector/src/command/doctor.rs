@@ -1,18 +1,21 @@
 //! `headroom-node doctor`: what this node sees here, what it cannot read, and what would change that.
 
-use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{ErrorKind, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use headroom_core::unit::{Absence, AbsenceReason, Component};
+use headroom_core::unit::{Absence, AbsenceReason, Component, Remark};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Context, print_json};
+use super::{Context, print_json, size};
 use crate::config::Settings;
 use crate::credentials::Credentials;
 use crate::credentials::identity::Identity;
+use crate::failure::one_line;
 use crate::owner::Owner;
 use crate::store::{Store, check_file, quarantined_files};
 
@@ -22,6 +25,9 @@ const CAPABILITIES: [(u8, &str, &str); 3] = [
     (17, "CAP_SYS_RAWIO", "SATA through SCSI, and some SCSI commands"),
     (2, "CAP_DAC_READ_SEARCH", "device nodes and mount points that belong to others"),
 ];
+
+/// Patience with the hub.
+const HUB_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Arguments of `doctor`.
 #[derive(Debug, Clone, clap::Args)]
@@ -60,18 +66,27 @@ struct Findings {
     checks: Vec<Check>,
     components: Vec<Component>,
     unread: Vec<Unread>,
+    /// What a person should know: tools that are missing, sets that are degraded, pages that disagree.
+    remarks: Vec<Remark>,
 }
 
 /// Looks and prints. Exit code 1 where something should be mended.
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let settings = &context.settings;
-    let mut findings = Findings { checks: checks(settings), components: Vec::new(), unread: Vec::new() };
+    let mut findings = Findings {
+        checks: checks(settings),
+        components: Vec::new(),
+        unread: Vec::new(),
+        remarks: Vec::new(),
+    };
     let node =
         Identity::read(&settings.data_dir).ok().flatten().map_or(Uuid::nil(), |identity| identity.node);
     match super::run::measurer(settings, node).round() {
         Ok(round) => {
             findings.components = round.units.into_iter().flat_map(|unit| unit.components).collect();
             findings.unread = unread(&round.absences, &findings.components);
+            findings.remarks = round.remarks;
+            findings.checks.extend(denied(settings, &findings.unread));
         }
         Err(error) => findings.checks.push(Check {
             what: "devices",
@@ -86,6 +101,22 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
         print(&findings)?;
     }
     Ok(ExitCode::from(u8::from(!healthy)))
+}
+
+/// Figures that this process may not read, as one check: it is the one absence that its owner can end.
+fn denied(settings: &Settings, unread: &[Unread]) -> Option<Check> {
+    let groups = unread.iter().filter(|group| group.reason == AbsenceReason::PermissionDenied);
+    let names: BTreeSet<&str> = groups.flat_map(|group| group.figures.keys().map(String::as_str)).collect();
+    (!names.is_empty()).then(|| Check {
+        what: "permission",
+        found: format!("not all may be read of {}", names.into_iter().collect::<Vec<_>>().join(", ")),
+        remedy: Some(match &settings.reader {
+            Some(_) => "let the unit of headroom-node-reader read it; what each needs stands below".to_owned(),
+            None => "run headroom-node-reader as its unit does and set reader = \"/run/headroom-node/reader.sock\"; \
+                     what each needs stands below"
+                .to_owned(),
+        }),
+    })
 }
 
 fn checks(settings: &Settings) -> Vec<Check> {
@@ -138,6 +169,11 @@ fn effective_capabilities() -> Option<u64> {
 
 fn data_folder(settings: &Settings) -> Check {
     let (what, folder) = ("data folder", &settings.data_dir);
+    if !folder.exists() {
+        // Whoever looks makes nothing: the folder would be root's, and the service's user could not write it.
+        let found = format!("{} is not there yet: the first run makes it", folder.display());
+        return Check { what, found, remedy: None };
+    }
     let probe = folder.join("doctor.tmp");
     let written = crate::durable::replace(&probe, b"").and_then(|()| std::fs::remove_file(&probe));
     match written {
@@ -190,7 +226,7 @@ fn owner(settings: &Settings) -> Check {
     let mut owner = match Owner::read(&settings.data_dir) {
         Ok(owner) => owner,
         Err(error) => {
-            let found = format!("{:#}", anyhow::Error::from(error));
+            let found = one_line(&anyhow::Error::from(error));
             return Check {
                 what,
                 found,
@@ -199,12 +235,7 @@ fn owner(settings: &Settings) -> Check {
         }
     };
     owner.settle(settings);
-    let consent = owner.user.consent;
-    let granted: Vec<&str> =
-        [("support", consent.support), ("advice", consent.advice), ("sales", consent.sales)]
-            .into_iter()
-            .filter_map(|(name, granted)| granted.then_some(name))
-            .collect();
+    let granted = purposes(&owner);
     if granted.is_empty() {
         // That is the owner's right, not a fault.
         let found = "nothing leaves this node; `headroom-node user grant …` allows it, `preview` shows what"
@@ -214,19 +245,32 @@ fn owner(settings: &Settings) -> Check {
     Check { what, found: format!("granted: {}", granted.join(", ")), remedy: None }
 }
 
+fn purposes(owner: &Owner) -> Vec<&'static str> {
+    let consent = owner.user.consent;
+    [("support", consent.support), ("advice", consent.advice), ("sales", consent.sales)]
+        .into_iter()
+        .filter_map(|(name, granted)| granted.then_some(name))
+        .collect()
+}
+
+/// The purposes in force; none where the decisions cannot be read, which has a check of its own.
+fn granted(settings: &Settings) -> Vec<&'static str> {
+    let mut owner = Owner::read(&settings.data_dir).unwrap_or_default();
+    owner.settle(settings);
+    purposes(&owner)
+}
+
 fn certificate(settings: &Settings) -> Check {
     let what = "certificate";
     let read =
         Credentials::read(&settings.data_dir).and_then(|own| own.map(|own| own.validity()).transpose());
     match read {
-        Ok(None) => Check {
-            what,
-            found: "this node is not enrolled".to_owned(),
-            remedy: Some(
-                "headroom-node enrol; without it this node still measures and forecasts for itself"
-                    .to_owned(),
-            ),
-        },
+        Ok(None) => {
+            let found = "this node is not enrolled: it measures and forecasts for its owner alone".to_owned();
+            // A hub is nobody's duty, unless something is to leave.
+            let is_wanted = settings.push || settings.hub.is_some() || !granted(settings).is_empty();
+            Check { what, found, remedy: is_wanted.then(|| "headroom-node enrol --help".to_owned()) }
+        }
         Ok(Some((_, ends))) if ends > Timestamp::now() => {
             Check { what, found: format!("it holds until {ends}"), remedy: None }
         }
@@ -246,8 +290,29 @@ fn way_out(settings: &Settings) -> Check {
         Some(address) => format!("the hub may read it at {address}"),
         None => "the read API is closed".to_owned(),
     };
-    let push = if settings.push { "it pushes" } else { "it does not push" };
-    Check { what: "way out", found: format!("{read_api}; {push}"), remedy: None }
+    let what = "way out";
+    if !settings.push {
+        return Check { what, found: format!("{read_api}; it does not push"), remedy: None };
+    }
+    let own = Credentials::read(&settings.data_dir).ok().flatten();
+    let Some(hub) = settings.hub.clone().or_else(|| own.and_then(|own| own.hub_address)) else {
+        let found = format!("{read_api}; it pushes to nobody, because no hub is named");
+        return Check { what, found, remedy: Some("set hub = \"HOST:PORT\"".to_owned()) };
+    };
+    let address = hub.to_socket_addrs().and_then(|mut found| found.next().ok_or(ErrorKind::NotFound.into()));
+    match address.and_then(|address| TcpStream::connect_timeout(&address, HUB_PATIENCE)) {
+        Ok(_) => {
+            Check { what, found: format!("{read_api}; it pushes to {hub}, which answers"), remedy: None }
+        }
+        Err(error) => Check {
+            what,
+            found: format!("{read_api}; it pushes to {hub}, which cannot be reached: {error}"),
+            remedy: Some(
+                "open the way to it in firewall and proxy, or carry bundles; what was measured waits"
+                    .to_owned(),
+            ),
+        },
+    }
 }
 
 /// Absences grouped by their sentence, so that one missing capability is one line.
@@ -281,8 +346,8 @@ fn print(findings: &Findings) -> anyhow::Result<()> {
     for component in &findings.components {
         let name = component.label.as_deref().unwrap_or(&component.key.0);
         let kind = serde_json::to_value(component.kind)?;
-        let capacity =
-            component.specs.capacity_bytes.map(|bytes| bytes.iec().to_string()).unwrap_or_default();
+        let capacity = component.specs.capacity_bytes.map(|bytes| size(component.kind, bytes));
+        let capacity = capacity.unwrap_or_default();
         writeln!(out, "  {:<12} {name}  {capacity}", kind.as_str().unwrap_or_default())?;
     }
     writeln!(out, "\nnot read:")?;
@@ -292,6 +357,12 @@ fn print(findings: &Findings) -> anyhow::Result<()> {
         for (name, fields) in &group.figures {
             writeln!(out, "    {name}: {}", fields.join(", "))?;
         }
+    }
+    if !findings.remarks.is_empty() {
+        writeln!(out, "\nto know:")?;
+    }
+    for remark in &findings.remarks {
+        writeln!(out, "  {}", remark.text)?;
     }
     Ok(())
 }

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use headroom_core::forecast::{Prior, State};
 use headroom_core::quantity::Bytes;
-use headroom_core::unit::Resource;
+use headroom_core::unit::{ComponentKind, Resource};
 use jiff::Timestamp;
 
-use super::{Context, print_json};
+use super::{Context, print_json, size};
 use crate::durable;
-use crate::failure::Failure;
+use crate::failure::{Failure, one_line};
 use crate::forecast::answer::{Asked, ComponentForecast, forecast_all};
 use crate::store::Store;
 
@@ -49,14 +49,33 @@ pub(crate) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// Whether a monitoring system asks.
+    pub(crate) fn is_check(&self) -> bool {
+        self.check
+    }
+}
+
+/// The one line for a monitoring system where nothing can be told.
+pub(crate) fn unknown(error: &anyhow::Error) -> anyhow::Result<ExitCode> {
+    let sentence = one_line(error).lines().collect::<Vec<_>>().join(" ");
+    writeln!(std::io::stdout().lock(), "HEADROOM UNKNOWN - {sentence}")?;
+    Ok(ExitCode::from(3))
+}
+
 /// Forecasts and prints.
 pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<ExitCode> {
     let as_of = args.as_of.unwrap_or_else(Timestamp::now);
     let answers = answers(context, args, as_of);
     if args.check {
+        if args.critical_days > args.warning_days {
+            let (critical, warning) = (args.critical_days, args.warning_days);
+            let sentence = format!("--critical-days {critical} lies above --warning-days {warning}");
+            return unknown(&Failure::Usage(sentence).into());
+        }
         let (code, line) = match &answers {
             Ok(answers) => verdict(answers, as_of, args.warning_days, args.critical_days),
-            Err(error) => (3, format!("HEADROOM UNKNOWN - {error:#}")),
+            Err(error) => return unknown(error),
         };
         let mut out = std::io::stdout().lock();
         writeln!(out, "{line}")?;
@@ -103,6 +122,7 @@ fn verdict(answers: &[ComponentForecast], as_of: Timestamp, warning: u16, critic
         return (3, "HEADROOM UNKNOWN - nothing that can run out has been measured yet".to_owned());
     }
     let mut findings: Vec<(u8, f64, String)> = Vec::new();
+    let mut untold = Vec::new();
     for answer in answers {
         let forecast = &answer.forecast;
         let what = format!("{} of {}", forecast.resource, name(answer));
@@ -110,6 +130,8 @@ fn verdict(answers: &[ComponentForecast], as_of: Timestamp, warning: u16, critic
             findings.push((2, 0.0, format!("{what} has run out")));
         } else if forecast.state == State::Stale {
             findings.push((3, f64::MAX, format!("{what}: {}", forecast.reason.sentence)));
+        } else if matches!(forecast.state, State::TooShort | State::TooNoisy | State::UnknownLimit) {
+            untold.push(format!("{what}: {}", forecast.reason.sentence));
         } else if let Some(p10) = forecast.p10 {
             let days = days_between(as_of, p10);
             let level = if days < f64::from(critical) { 2 } else { u8::from(days < f64::from(warning)) };
@@ -118,13 +140,26 @@ fn verdict(answers: &[ComponentForecast], as_of: Timestamp, warning: u16, critic
             }
         }
     }
+    // What nothing can be told of is not in order.
+    if let (true, Some(first)) = (untold.len() == answers.len(), untold.first()) {
+        let more = match untold.len() {
+            1 => String::new(),
+            count => format!(" ({} more like it)", count - 1),
+        };
+        return (3, format!("HEADROOM UNKNOWN - {first}{more}"));
+    }
     // Unknown is worse than a warning and better than critical.
     let rank = |level: u8| [0, 1, 3, 2].get(usize::from(level)).copied().unwrap_or(3);
     findings.sort_by(|a, b| rank(b.0).cmp(&rank(a.0)).then(a.1.total_cmp(&b.1)));
     let level = findings.first().map_or(0, |finding| finding.0);
     let word = ["OK", "WARNING", "CRITICAL", "UNKNOWN"].get(usize::from(level)).copied().unwrap_or("UNKNOWN");
     let sentence = match findings.split_first() {
-        None => format!("nothing runs out within {warning} days"),
+        None if untold.is_empty() => format!("nothing runs out within {warning} days"),
+        None => format!(
+            "nothing runs out within {warning} days, as far as can be told: not of {} of {}",
+            untold.len(),
+            answers.len()
+        ),
         Some((worst, [])) => worst.2.clone(),
         Some((worst, others)) => format!("{}, and {} more", worst.2, others.len()),
     };
@@ -156,7 +191,7 @@ fn print(answers: &[ComponentForecast]) -> anyhow::Result<()> {
     for answer in answers {
         let forecast = &answer.forecast;
         let value = |value: Option<f64>| {
-            value.map_or_else(|| "?".to_owned(), |value| shown(forecast.resource, value))
+            value.map_or_else(|| "?".to_owned(), |value| shown(answer.kind, forecast.resource, value))
         };
         writeln!(out, "{}  {}  {}", name(answer), forecast.resource, forecast.state)?;
         writeln!(out, "    {} of {} in use", value(forecast.last_used), value(forecast.limit))?;
@@ -175,9 +210,11 @@ fn print(answers: &[ComponentForecast]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn shown(resource: Resource, value: f64) -> String {
+fn shown(kind: Option<ComponentKind>, resource: Resource, value: f64) -> String {
     match resource {
-        Resource::Capacity | Resource::ThinMetadata => Bytes(value as u64).iec().to_string(),
+        Resource::Capacity | Resource::ThinMetadata => {
+            size(kind.unwrap_or(ComponentKind::Volume), Bytes(value as u64))
+        }
         Resource::Load | Resource::Endurance => format!("{:.1} %", value * 100.0),
         Resource::Inodes => format!("{value:.0}"),
     }
@@ -238,5 +275,31 @@ mod tests {
         let (code, line) = verdict(&[far, over]);
         assert_eq!((code, line.contains("has run out")), (2, true), "{line}");
         assert_eq!(verdict(&[]).0, 3);
+    }
+
+    #[test]
+    fn what_nothing_can_be_told_of_is_not_in_order() {
+        let as_of: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+        let far = growing(as_of, 5_000.0);
+        let mut young = far.clone();
+        young.forecast = forecast(
+            &Question {
+                resource: Resource::Capacity,
+                observations: &[Observation { at: as_of, used: 1.0, limit: Some(9.0) }],
+                limit: None,
+                as_of,
+                horizon_days: 1_096,
+            },
+            &Prior::builtin(),
+        );
+        let (code, line) = verdict(&[young.clone(), young.clone()], as_of, 90, 30);
+        assert_eq!(code, 3, "{line}");
+        assert!(
+            line.starts_with("HEADROOM UNKNOWN - capacity of file_system-1: ") && line.contains("1 more"),
+            "{line}"
+        );
+        let (code, line) = verdict(&[young, far], as_of, 90, 30);
+        assert_eq!(code, 0, "{line}");
+        assert!(line.contains("not of 1 of 2"), "{line}");
     }
 }

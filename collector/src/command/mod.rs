@@ -20,12 +20,14 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Arg, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use headroom_core::quantity::Bytes;
+use headroom_core::unit::ComponentKind;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogFormat, Merged, SETTINGS, Settings, merge};
-use crate::failure::{Failure, exit_code};
+use crate::failure::{Failure, exit_code, one_line};
 
 /// Measures storage units where they stand, keeps what it measured, and tells the hub as far as its owner allows.
 ///
@@ -106,7 +108,7 @@ pub fn run() -> ExitCode {
         // The reader of our output went away: that is its right.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("headroom-node: {error:#}");
+            eprintln!("headroom-node: {}", one_line(&error));
             exit_code(&error)
         }
     }
@@ -118,10 +120,14 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     if let Subcommands::Decode(args) = &line.command {
         return Ok(decode::run(args));
     }
-    let merged = merge(line.config.as_deref(), &std::env::vars().collect(), &flags(matches))?;
-    let settings = Settings::of(&merged)?;
-    start_log(&settings, matches!(line.command, Subcommands::Run(_) | Subcommands::Reader(_)))?;
-    let context = Context { merged, settings };
+    let context = match prepare(&line, matches) {
+        Ok(context) => context,
+        // A monitoring system wants its one line whatever is wrong.
+        Err(error) if matches!(&line.command, Subcommands::Forecast(args) if args.is_check()) => {
+            return forecast::unknown(&error);
+        }
+        Err(error) => return Err(error),
+    };
     let done = match line.command {
         Subcommands::Forecast(args) => return forecast::run(&context, &args),
         Subcommands::Doctor(args) => return doctor::run(&context, &args),
@@ -137,6 +143,18 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Subcommands::Config(args) => config::run(&context, &args),
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Settings and log of a command.
+fn prepare(line: &CommandLine, matches: &ArgMatches) -> anyhow::Result<Context> {
+    // Variables that are no Unicode are none of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let merged = merge(line.config.as_deref(), &environment, &flags(matches))?;
+    let settings = Settings::of(&merged)?;
+    start_log(&settings, matches!(line.command, Subcommands::Run(_) | Subcommands::Reader(_)))?;
+    Ok(Context { merged, settings })
 }
 
 /// The settings that were given as flags. A global flag stands in the matches of every level.
@@ -184,6 +202,14 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .thread_keep_alive(std::time::Duration::from_secs(1))
         .build()
         .context("cannot start the runtime")
+}
+
+/// A size as it is told to people: drives are sold by powers of ten, what lies on them counts in powers of two.
+pub(crate) fn size(kind: ComponentKind, bytes: Bytes) -> String {
+    match kind {
+        ComponentKind::Drive | ComponentKind::Namespace => bytes.si().to_string(),
+        _ => bytes.iec().to_string(),
+    }
 }
 
 /// Prints a value as JSON with a line end.

@@ -49,7 +49,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         if round > 0 {
             std::thread::sleep(Duration::from_secs(u64::from(args.pause)));
         }
-        let mut survey = prober.survey()?;
+        let mut survey = prober.survey(SystemClock.now())?;
         for array in &mut arrays {
             survey.join(Survey::of_apparatus(&array.measure(patience)));
         }

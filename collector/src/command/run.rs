@@ -18,7 +18,7 @@ use crate::credentials::identity::{Copied, Identity};
 use crate::credentials::{Credentials, tls};
 use crate::deliver::{push, renew};
 use crate::durable;
-use crate::failure::Failure;
+use crate::failure::{Failure, one_line};
 use crate::measure::ask::Ask;
 use crate::measure::clock::SystemClock;
 use crate::measure::round::{Measurer, Source};
@@ -173,7 +173,7 @@ async fn watch_credentials(
                     shown.send_replace(None);
                 }
                 Err(error) => {
-                    tracing::error!(error = format!("{error:#}"), "the credentials cannot be used");
+                    tracing::error!(error = one_line(&error), "the credentials cannot be used");
                 }
             }
         }

@@ -126,6 +126,13 @@ fn export_damaged(file: &std::path::Path) -> anyhow::Result<ExitCode> {
         return Err(Failure::NotFound(format!("{} is not there", file.display())).into());
     }
     let (samples, unreadable) = export_readable(file);
+    if samples.is_empty()
+        && unreadable == 0
+        && let Some(finding) = check_file(file)?
+    {
+        let sentence = format!("no sample can be read in {}: {finding}", file.display());
+        return Err(Failure::Data(sentence).into());
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for sample in &samples {
         serde_json::to_writer(&mut out, sample)?;

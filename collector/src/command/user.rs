@@ -5,7 +5,7 @@ use std::io::Write as _;
 use headroom_core::unit::Purpose;
 
 use super::{Context, print_json};
-use crate::config::Settings;
+use crate::config::{Settings, is_mail_address};
 use crate::failure::Failure;
 use crate::owner::{Owner, UserField};
 use crate::store::{EntryKind, Store};
@@ -102,7 +102,12 @@ fn fields(pairs: &[String]) -> anyhow::Result<Vec<(UserField, String)>> {
             let field = <UserField as clap::ValueEnum>::from_str(&pair[0], true).map_err(|_| {
                 Failure::Usage(format!("{:?} is no field: see headroom-node user set --help", pair[0]))
             })?;
-            Ok((field, pair[1].trim().to_owned()))
+            let value = pair[1].trim();
+            if field == UserField::ContactEmail && !value.is_empty() && !is_mail_address(value) {
+                let sentence = format!("{value:?} is no mail address such as ada@example.org");
+                return Err(Failure::Usage(sentence).into());
+            }
+            Ok((field, value.to_owned()))
         })
         .collect()
 }

@@ -60,6 +60,12 @@ pub enum ConfigError {
         /// Which key.
         key: String,
     },
+    /// A variable that nobody knows.
+    #[error("the variable {name} names no setting; `headroom-node config` lists them")]
+    UnknownVariable {
+        /// Its name.
+        name: String,
+    },
     /// A value that cannot be used.
     #[error("{key} = {value:?} (from {origin}): {expected}")]
     BadValue {
@@ -98,7 +104,7 @@ impl Merged {
 /// Merges the sources. `file` is the one that a flag names; `environment` and `flags` are given, not read here.
 ///
 /// # Errors
-/// The file cannot be read or has unknown keys.
+/// The file cannot be read, or it or the environment names what is no setting.
 pub fn merge(
     file: Option<&Path>,
     environment: &BTreeMap<String, String>,
@@ -113,6 +119,12 @@ pub fn merge(
         Ok(text) => take_file(&path, &text, &mut values)?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {}
         Err(source) => return Err(ConfigError::Unreadable { path, source }),
+    }
+    let is_known =
+        |name: &String| name == FILE_VARIABLE || SETTINGS.iter().any(|setting| setting.variable() == *name);
+    let mut ours = environment.keys().filter(|name| name.starts_with("HEADROOM_NODE_"));
+    if let Some(name) = ours.find(|name| !is_known(name)) {
+        return Err(ConfigError::UnknownVariable { name: name.clone() });
     }
     for setting in SETTINGS {
         let variable = setting.variable();
@@ -185,6 +197,11 @@ mod tests {
         let refused = merge(Some(&file), &none, &BTreeMap::new());
         assert!(matches!(refused, Err(ConfigError::UnknownKey { key, .. }) if key == "intervall"));
         assert!(merge(Some(&folder.path().join("missing")), &none, &BTreeMap::new()).is_err());
+        let mistyped = BTreeMap::from([("HEADROOM_NODE_INTERVALL_SECONDS".to_owned(), "5".to_owned())]);
+        let refused = merge(None, &mistyped, &BTreeMap::new());
+        assert!(
+            matches!(refused, Err(ConfigError::UnknownVariable { name }) if name.ends_with("INTERVALL_SECONDS"))
+        );
         for (key, value) in [
             ("interval_seconds", "0"),
             ("interval_seconds", "-1"),
@@ -192,6 +209,11 @@ mod tests {
             ("placement", "cloud"),
             ("listen", "8471"),
             ("listen", "host:99999"),
+            ("hub", "https://hub.example:8472"),
+            ("hub", "ada@hub.example:8472"),
+            ("contact_email", "ada"),
+            ("contact_email", "ada @example.org"),
+            ("arrays_credentials", "/no/such/file"),
             ("push", "yes please"),
             ("consent", "sales,everything"),
             ("store_bytes_max", "5"),

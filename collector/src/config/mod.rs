@@ -12,7 +12,7 @@ mod settings;
 
 pub use merge::{ConfigError, Merged, Origin, merge};
 pub use setting::{SETTINGS, Setting};
-pub use settings::{LogFormat, Settings};
+pub use settings::{LogFormat, Settings, is_mail_address};
 
 /// The file that is read where it exists and no other is named.
 pub const DEFAULT_FILE: &str = "/etc/headroom-node.toml";

@@ -89,6 +89,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "file of the certificates (PEM) that the arrays' own are checked against",
     ),
+    setting(
+        "smartctl_folder",
+        "none",
+        "folder of smartctl --json files that a timer writes, one a drive: those behind RAID controllers and USB bridges",
+    ),
     setting("loop_devices", "false", "whether loop devices are listed even without a measured mount"),
     setting(
         "store_bytes_max",

@@ -133,12 +133,16 @@ impl Reader<'_> {
         let credentials = match self.text("arrays_credentials") {
             None => None,
             Some(file) => {
-                let text = std::fs::read_to_string(file).unwrap_or_default();
+                let text = match std::fs::read_to_string(file) {
+                    Ok(text) => text,
+                    Err(error) => {
+                        return self.bad("arrays_credentials", &format!("it cannot be read: {error}"));
+                    }
+                };
                 match text.trim_end().split_once(':') {
                     Some((user, password)) => Some((user.to_owned(), password.to_owned())),
                     None => {
-                        return self
-                            .bad("arrays_credentials", "a readable file with user:password is expected");
+                        return self.bad("arrays_credentials", "a file with user:password in it is expected");
                     }
                 }
             }
@@ -152,7 +156,7 @@ impl Reader<'_> {
         Ok(urls.into_iter().map(address).collect())
     }
 
-    fn socket(&self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+    fn place(&self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
         match self.text(key).filter(|value| value != "none") {
             Some(path) if path.starts_with('/') => Ok(Some(PathBuf::from(path))),
             Some(_) => self.bad(key, "an absolute path is expected, or none"),
@@ -162,9 +166,9 @@ impl Reader<'_> {
 
     fn address(&self, key: &'static str) -> Result<Option<String>, ConfigError> {
         let Some(value) = self.text(key).filter(|value| value != "none") else { return Ok(None) };
-        let whole = value
-            .rsplit_once(':')
-            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let whole = value.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok()
+        });
         if whole { Ok(Some(value)) } else { self.bad(key, "host:port is expected, or none") }
     }
 }
@@ -188,6 +192,9 @@ impl Settings {
             return read.bad("consent", "support, advice and sales are the purposes");
         };
         let seconds = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        if read.text("contact_email").is_some_and(|email| !is_mail_address(&email)) {
+            return read.bad("contact_email", "an address such as ada@example.org is expected");
+        }
         let contact = match (read.text("contact_name"), read.text("contact_email")) {
             (None, None) => None,
             (name, email) => {
@@ -204,7 +211,7 @@ impl Settings {
             listen: read.address("listen")?,
             metrics_listen: read.address("metrics_listen")?,
             address: read.address("address")?,
-            reader: read.socket("reader")?,
+            reader: read.place("reader")?,
             hub: read.address("hub")?,
             push: read.switch("push")?,
             labels: read.switch("labels")?,
@@ -218,6 +225,7 @@ impl Settings {
                 include_mounts: read.paths("include_mounts")?,
                 skip_devices: read.list("skip_devices"),
                 loop_devices: read.switch("loop_devices")?,
+                smartctl_folder: read.place("smartctl_folder")?,
             },
             arrays: read.arrays()?,
             store_bytes_max: read.number("store_bytes_max", 1 << 20, 1 << 50)?,
@@ -245,6 +253,13 @@ impl Settings {
     pub fn store_path(&self) -> PathBuf {
         self.data_dir.join(crate::store::FILE_NAME)
     }
+}
+
+/// Whether mail could be sent there: a name, one `@`, a host, and nothing that does not print.
+pub fn is_mail_address(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('@').collect();
+    let plain = text.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    plain && parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
 }
 
 fn host(address: &str) -> &str {

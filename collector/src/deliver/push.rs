@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::hub_client::{HubClient, HubError};
 use crate::credentials::{Credentials, tls};
+use crate::failure::one_line;
 use crate::node::Node;
 use crate::serve::listener::stopped;
 use crate::store::{EntryKind, Order};
@@ -171,7 +172,7 @@ impl Sender {
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
-                let text = format!("{error:#}");
+                let text = one_line(&error);
                 // Once per trouble, not once per attempt.
                 if self.trouble.as_deref() != Some(text.as_str()) {
                     tracing::warn!(

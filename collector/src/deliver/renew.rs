@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::hub_client::HubClient;
 use crate::config::Settings;
 use crate::credentials::{Credentials, Pending, tls};
+use crate::failure::one_line;
 use crate::node::Node;
 use crate::serve::listener::stopped;
 use crate::store::EntryKind;
@@ -47,11 +48,7 @@ pub async fn run(
                     failures = failures.saturating_add(1);
                     skip = 2_u32.saturating_pow(failures).min(LOOKS_MAX);
                     let ends = own.validity().map(|(_, ends)| ends.to_string()).unwrap_or_default();
-                    tracing::warn!(
-                        error = format!("{error:#}"),
-                        ends,
-                        "the certificate cannot be renewed yet"
-                    );
+                    tracing::warn!(error = one_line(&error), ends, "the certificate cannot be renewed yet");
                 }
             }
         }

@@ -98,7 +98,7 @@ impl Measurer {
     /// The machine's mount table cannot be read.
     pub fn round(&mut self) -> Result<Round, TransportError> {
         let mut survey = match &mut self.source {
-            Source::Inside(prober) => prober.survey()?,
+            Source::Inside(prober) => prober.survey(self.clock.now())?,
             Source::Reader(reader) => reader.survey()?,
         };
         for array in &mut self.arrays {

@@ -17,7 +17,7 @@ use crate::decode::{BYTES_MAX, Findings};
 use crate::transport::{FileSystemFigures, Transport, TransportError};
 
 /// What one worker brings back.
-type Answer = (Result<FileSystemFigures, TransportError>, Option<uuid::Uuid>);
+type Answer = (Result<FileSystemFigures, TransportError>, Option<Result<uuid::Uuid, TransportError>>);
 
 /// The probe: it keeps a worker for each mount.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ impl FileSystems {
                     let uuid = if known {
                         None
                     } else {
-                        transport.file_system_uuid(&mount_point, &format, &source).ok()
+                        Some(transport.file_system_uuid(&mount_point, &format, &source))
                     };
                     (transport.statvfs(&mount_point), uuid)
                 });
@@ -74,10 +74,22 @@ impl FileSystems {
             .zip(answers)
             .map(|(mount, (_, answer))| {
                 let place = (mount.mount_point.clone(), mount.device_number());
-                if let Ok((_, Some(uuid))) = &answer {
+                if let Ok((_, Some(Ok(uuid)))) = &answer {
                     self.uuids.insert(place.clone(), *uuid);
                 }
-                found(mount, answer.map(|(figures, _)| figures), self.uuids.get(&place), patience)
+                let refusal = match &answer {
+                    Ok((_, Some(Err(error @ TransportError::PermissionDenied { .. })))) => {
+                        Some(error.to_string())
+                    }
+                    _ => None,
+                };
+                let mut found =
+                    found(mount, answer.map(|(figures, _)| figures), self.uuids.get(&place), patience);
+                if let Some(refusal) = refusal {
+                    // Who may not read the disk knows the file system by its mount point: the owner should know why.
+                    found.findings.absent("identity", AbsenceReason::PermissionDenied, refusal);
+                }
+                found
             })
             .collect()
     }

@@ -10,6 +10,7 @@
 //! | [`scsi`] | SCSI units and SATA drives, by SG_IO |
 //! | [`device_mapper`] | thin pools and thin volumes |
 //! | [`pools`] | LVM volume groups and ZFS pools, by their tools |
+//! | [`smartctl_files`] | drives behind controllers and bridges, from files that a timer writes |
 //! | [`redfish`] | arrays, by their management interface |
 //! | [`superblock`] | where file systems keep their UUID |
 //! | [`guard`] | one worker a device, with a watchdog |
@@ -31,6 +32,7 @@ pub mod scsi;
 mod scsi_command;
 mod scsi_unit;
 mod session;
+pub mod smartctl_files;
 pub mod superblock;
 pub mod survey;
 pub mod tree;
@@ -80,6 +82,8 @@ pub struct Scope {
     pub skip_devices: Vec<String>,
     /// Whether loop devices are drives of their own even without a measured mount.
     pub loop_devices: bool,
+    /// Folder of smartctl's files.
+    pub smartctl_folder: Option<std::path::PathBuf>,
 }
 
 impl Scope {

@@ -69,6 +69,9 @@ impl Pools {
 
 fn parts(tool: Tool, answer: Result<Output, NoAnswer>) -> Result<Vec<Part>, String> {
     let output = match answer {
+        Ok(Err(TransportError::NotFound(_))) => {
+            return Err(format!("it is not installed; the package {} has it", tool.package()));
+        }
         Ok(output) => output.map_err(|error| error.to_string())?,
         Err(NoAnswer::NoWorker) => return Err("no worker could be started to run it".to_owned()),
         Err(_) => return Err("it did not come back in time".to_owned()),

@@ -55,7 +55,7 @@ impl Scsi {
         for (index, component) in found.iter_mut().enumerate() {
             let Some(device) = disk(component) else { continue };
             if component.host_path.contains("/usb") {
-                let detail = "it hangs on a USB bridge: asking would wake the drive behind it";
+                let detail = "it hangs on a USB bridge, and asking would wake the drive: smartctl_folder takes what a timer asks";
                 absent(&mut component.findings, AbsenceReason::Unsupported, detail);
                 continue;
             }

@@ -8,6 +8,7 @@ use headroom_core::{
     exchange::Placement,
     unit::{Absence, ComponentKey, Evidence, EvidenceKind, Remark, Status, UnitKind, UnitReport},
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use super::filesystem::FileSystems;
 use super::nvme::Nvme;
 use super::pools::{Pools, pool_of_dataset};
 use super::scsi::Scsi;
+use super::smartctl_files::SmartctlFiles;
 use super::tree::{self, Host};
 use super::{Apparatus, Found, Scope, absent, block_device};
 use crate::config::Settings;
@@ -56,6 +58,7 @@ pub struct Prober {
     file_systems: FileSystems,
     nvme: Nvme,
     scsi: Scsi,
+    smartctl_files: SmartctlFiles,
     device_mapper: DeviceMapper,
     pools: Pools,
 }
@@ -85,16 +88,17 @@ impl Prober {
             file_systems: FileSystems::default(),
             nvme: Nvme::default(),
             scsi: Scsi::default(),
+            smartctl_files: SmartctlFiles::default(),
             device_mapper: DeviceMapper::default(),
             pools: Pools::default(),
         }
     }
 
-    /// Looks at everything once.
+    /// Looks at everything once. `now` tells files that a timer wrote from those that it has left.
     ///
     /// # Errors
     /// The machine's mount table cannot be read: without it nothing can be told.
-    pub fn survey(&mut self) -> Result<Survey, TransportError> {
+    pub fn survey(&mut self, now: Timestamp) -> Result<Survey, TransportError> {
         let mounts = FileSystems::mounts(&*self.transport, &self.scope)?;
         let layout = block_device::Layout::read(&*self.transport, &mounts);
         let mut found = block_device::measure(&*self.transport, &self.scope, &mounts, &layout);
@@ -110,8 +114,10 @@ impl Prober {
         found.extend(nvme.drives.into_iter().filter(|drive| !skipped(drive)));
         found.extend(nvme.without_device);
         let any_sleeps = self.scsi.measure(&self.transport, self.patience, &mut found);
+        let folder = self.scope.smartctl_folder.as_deref();
+        let mut remarks = self.smartctl_files.measure(&*self.transport, folder, now, &mut found);
         self.device_mapper.measure(&self.transport, self.patience, &mut found);
-        let remarks = self.pools.measure(&self.transport, self.patience, any_sleeps, &layout, &mut found);
+        remarks.extend(self.pools.measure(&self.transport, self.patience, any_sleeps, &layout, &mut found));
         for (mut file_system, mount) in
             self.file_systems.measure(&self.transport, &mounts, self.patience).into_iter().zip(&mounts)
         {

@@ -76,7 +76,10 @@ mod tests {
         // Ends with the test's process.
         std::thread::spawn(move || server::serve(&listener, &own));
         let seen = reader.survey().unwrap();
-        let here = crate::probe::survey::of_machine(&settings, Uuid::nil()).0.survey().unwrap();
+        let here = crate::probe::survey::of_machine(&settings, Uuid::nil())
+            .0
+            .survey(jiff::Timestamp::UNIX_EPOCH)
+            .unwrap();
         let keys = |units: &[headroom_core::unit::UnitReport]| -> Vec<_> {
             units.iter().map(|unit| unit.key.clone()).collect()
         };

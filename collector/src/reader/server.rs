@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::talk::{self, Question};
 use crate::config::Settings;
+use crate::measure::clock::{Clock as _, SystemClock};
 use crate::probe::survey::Prober;
 
 /// A client that asks nothing for so long makes room for the next. Longer than the longest interval between rounds is
@@ -63,7 +64,7 @@ fn converse(
             *prober = Some((node, crate::probe::survey::of_machine(settings, node).0));
         }
         let Some((_, prober)) = prober else { continue };
-        talk::send(stream, &prober.survey())?;
+        talk::send(stream, &prober.survey(SystemClock.now()))?;
     }
     Ok(())
 }

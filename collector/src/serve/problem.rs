@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::credentials::CredentialsError;
+use crate::failure::one_line;
 use crate::node::answer::Silence;
 use crate::store::StoreError;
 
@@ -62,7 +63,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let detail = format!("{:#}", anyhow::Error::from(self));
+        let detail = one_line(&anyhow::Error::from(self));
         tracing::info!(status = status.as_u16(), "refused a request: {detail}");
         let title = status.canonical_reason().unwrap_or("refused");
         let body =

@@ -95,7 +95,7 @@ pub enum StoreError {
         highest: u64,
     },
     /// What the file holds is not what this program writes.
-    #[error("store {path}: {what} is damaged: {detail}; run `headroom-node store check`")]
+    #[error("store {path}: {what} is damaged: {detail}")]
     Damaged {
         /// Which file.
         path: PathBuf,

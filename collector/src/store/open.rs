@@ -1,11 +1,13 @@
 //! Opening the store, whatever happened to it.
 
 use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 use uuid::Uuid;
 
 use super::{Quarantined, Store, StoreError, columns, quarantine, records};
@@ -45,17 +47,52 @@ impl Store {
         }
     }
 
-    /// Opens an existing store for reading only, beside the process that writes it.
+    /// Opens an existing store for reading only, beside the process that writes it; also where it lies on a medium that
+    /// cannot be written.
     ///
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn open_reader(path: &Path) -> Result<Self, StoreError> {
-        let connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )
-        .map_err(|source| StoreError::Sqlite { path: path.to_owned(), source })?;
-        Self::prepare(connection, path, 0, false)
+        let file = |source| StoreError::File { path: path.to_owned(), source };
+        // The system says what is wrong with a path in better words than SQLite.
+        let length = fs::File::open(path).and_then(|file| file.metadata()).map_err(file)?;
+        if length.is_dir() {
+            return Err(file(io::ErrorKind::IsADirectory.into()));
+        }
+        let read_write = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Connection::open_with_flags(path, read_write)
+            .map_err(|source| StoreError::Sqlite { path: path.to_owned(), source })
+            .and_then(|connection| Self::prepare(connection, path, 0, false));
+        match opened {
+            Err(StoreError::Sqlite { source, .. }) if must_write(&source) => {
+                if fs::metadata(quarantine::with_suffix(path, "-wal")).is_ok_and(|log| log.len() > 0) {
+                    let what = "its newest rows lie in a log beside it, which only who may write the folder can read: \
+                                ask as root or as the node's user";
+                    return Err(file(io::Error::new(io::ErrorKind::PermissionDenied, what)));
+                }
+                Self::open_unchanging(path)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens a file that nobody writes.
+    fn open_unchanging(path: &Path) -> Result<Self, StoreError> {
+        let mut name = String::from("file:");
+        for byte in path.as_os_str().as_bytes() {
+            match byte {
+                b'/' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                    name.push(char::from(*byte));
+                }
+                other => name.push_str(&format!("%{other:02x}")),
+            }
+        }
+        name.push_str("?immutable=1");
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(name, flags)
+            .map_err(|source| StoreError::Sqlite { path: path.to_owned(), source })
+            .and_then(|connection| Self::prepare(connection, path, 0, false))
     }
 
     fn open_whole(path: &Path, bytes_max: u64) -> Result<Self, StoreError> {
@@ -107,6 +144,23 @@ impl Store {
         if format > FORMAT {
             return Err(StoreError::TooNew { path: path.to_owned(), found: format, known: FORMAT });
         }
+        if format == 0 {
+            let is_empty: bool = connection
+                .query_row("SELECT count(*) = 0 FROM sqlite_master", [], |row| row.get(0))
+                .map_err(sqlite)?;
+            let detail = match (writes, is_empty) {
+                (true, true) => None,
+                (false, true) => Some("it is empty: nothing was ever kept in it"),
+                (_, false) => Some("it is a database of another program"),
+            };
+            if let Some(detail) = detail {
+                return Err(StoreError::Damaged {
+                    path: path.to_owned(),
+                    what: "the file".to_owned(),
+                    detail: detail.to_owned(),
+                });
+            }
+        }
         if writes {
             if format == 0 {
                 create(&connection).map_err(sqlite)?;
@@ -126,6 +180,11 @@ impl Store {
         let inode = fs::metadata(path).map(|found| found.ino()).unwrap_or(0);
         Ok(Self { connection, path: path.to_owned(), id, bytes_max, inode })
     }
+}
+
+/// Whether reading failed because reading a store in use takes a note beside it.
+fn must_write(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
 }
 
 /// What SQLite's own check finds wrong; `None` where the file is whole.

@@ -129,7 +129,7 @@ pub fn list(store: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

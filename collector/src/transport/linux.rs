@@ -222,11 +222,15 @@ impl Transport for Linux {
         if self.root != Path::new("/") {
             return Err(TransportError::NotFound(program.to_owned()));
         }
-        let output = Command::new(program)
-            .args(arguments)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .output()
+        let run = |program: &str| {
+            Command::new(program).args(arguments).env("LC_ALL", "C").stdin(Stdio::null()).output()
+        };
+        // Who is not root has no sbin in his path.
+        let output = run(program)
+            .or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => run(&format!("/usr/sbin/{program}")),
+                _ => Err(error),
+            })
             .map_err(|error| of_io(Path::new(program), &error))?;
         if output.status.success() && output.stdout.len() as u64 <= FILE_BYTES_MAX {
             return Ok(output.stdout);

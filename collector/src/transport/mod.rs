@@ -128,6 +128,16 @@ impl Tool {
     }
 }
 
+impl Tool {
+    /// The package of Debian and its kin that brings it.
+    pub fn package(self) -> &'static str {
+        match self {
+            Self::VolumeGroups => "lvm2",
+            Self::ZfsPools => "zfsutils-linux",
+        }
+    }
+}
+
 /// The machine, as the probes see it. Every call may block; the probes run each device's calls in its own worker.
 pub trait Transport: Send + Sync + 'static {
     /// A small file of /proc or /sys, at most a megabyte of it.

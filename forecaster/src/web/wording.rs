@@ -78,8 +78,11 @@ pub(crate) fn resource_word(resource: Resource) -> &'static str {
     }
 }
 
-/// A snake_case name as words: "file_system" is "File system".
+/// A snake_case name as words: "file_system" is "File system", and an abbreviation is written as the field writes it.
 pub(crate) fn words(name: &str) -> String {
+    if name == "nas" {
+        return "NAS".to_owned();
+    }
     let mut text = name.replace('_', " ");
     if let Some(first) = text.get(..1).map(str::to_uppercase) {
         text.replace_range(..1, &first);
@@ -122,6 +125,7 @@ mod tests {
     #[test]
     fn names_are_written_as_words() {
         assert_eq!(words("file_system"), "File system");
+        assert_eq!(words("nas"), "NAS");
         assert_eq!(words("élan"), "élan");
         assert_eq!(words(""), "");
     }
