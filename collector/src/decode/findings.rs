@@ -13,6 +13,9 @@ use headroom_core::{
 /// The largest byte count that is believed: PostgreSQL keeps bytes as `bigint`.
 pub const BYTES_MAX: u64 = i64::MAX as u64;
 
+/// A drive of fewer bytes is a figure in another unit.
+pub(super) const DRIVE_BYTES_MIN: u128 = 1_000_000;
+
 /// A figure that was looked for and is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {

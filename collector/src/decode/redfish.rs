@@ -7,7 +7,7 @@
 use headroom_core::unit::{AbsenceReason, CapacitySource, ComponentKey, ComponentKind, EvidenceKind};
 use serde_json::Value;
 
-use super::{DecodeError, Findings, Part, number::Number};
+use super::{DecodeError, Findings, Part, findings::DRIVE_BYTES_MIN, number::Number};
 
 /// Whether the JSON is a Redfish resource.
 pub fn is_redfish(json: &Value) -> bool {
@@ -194,8 +194,7 @@ fn drive(json: &Value) -> Findings {
         return found;
     }
     match bytes(&mut found, json, "/CapacityBytes", "capacity_bytes").filter(|bytes| *bytes > 0) {
-        // A drive of less than a megabyte is a figure in another unit.
-        Some(size) if size < 1_000_000 => {
+        Some(size) if size < DRIVE_BYTES_MIN => {
             let detail = format!("Redfish CapacityBytes is {size}: another unit than bytes");
             found.absent("capacity_bytes", AbsenceReason::Unbelievable, detail);
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{
     DecodeError, Findings, Part,
+    findings::DRIVE_BYTES_MIN,
     number::{Number, told},
     smartctl_wear::{add_ata, add_nvme, add_scsi},
 };
@@ -213,9 +214,14 @@ fn capacity(json: &Value, protocol: &str, found: &mut Findings) {
         ("/user_capacity/bytes", "smartctl user_capacity"),
     ] {
         // smartctl itself leaves absent capacity out; other programs that imitate it write 0.
-        if let Some(bytes) = told(found, "capacity_bytes", TOOL, json, pointer).filter(|bytes| *bytes > 0) {
-            found.specs.capacity_bytes = found.bytes("capacity_bytes", bytes, source);
-            break;
+        let bytes = told(found, "capacity_bytes", TOOL, json, pointer).filter(|bytes| *bytes > 0);
+        match bytes.filter(|_| found.specs.capacity_bytes.is_none()) {
+            Some(bytes) if bytes < DRIVE_BYTES_MIN => {
+                let detail = format!("{source} is {bytes}: another unit than bytes");
+                found.absent("capacity_bytes", AbsenceReason::Unbelievable, detail);
+            }
+            Some(bytes) => found.specs.capacity_bytes = found.bytes("capacity_bytes", bytes, source),
+            None => {}
         }
     }
     if found.specs.capacity_bytes.is_none() {
@@ -245,11 +251,14 @@ fn capacity(json: &Value, protocol: &str, found: &mut Findings) {
 }
 
 fn rotation(json: &Value, protocol: &str, found: &mut Findings) {
-    let rate = told(found, "rotation_rpm", TOOL, json, "/rotation_rate");
-    match rate.and_then(|rate| u32::try_from(rate).ok()) {
-        Some(rate) => {
-            found.specs.rotation_rpm = Some(rate);
+    match told(found, "rotation_rpm", TOOL, json, "/rotation_rate") {
+        Some(rate @ 0..=100_000) => {
+            found.specs.rotation_rpm = u32::try_from(rate).ok();
             found.source("rotation_rpm", "smartctl rotation_rate");
+        }
+        Some(rate) => {
+            let detail = format!("smartctl rotation_rate is {rate}: nothing turns so fast");
+            found.absent("rotation_rpm", AbsenceReason::Unbelievable, detail);
         }
         None if protocol == "NVMe" => {
             found.specs.rotation_rpm = Some(0);

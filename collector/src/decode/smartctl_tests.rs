@@ -28,6 +28,10 @@ fn a_capacity_that_smartctl_leaves_out_stays_absent() {
     assert_eq!(reason(drive, "capacity_bytes"), Some(AbsenceReason::NotReported));
     let zero = with(json!({"device": {"protocol": "ATA"}, "user_capacity": {"bytes": 0}}));
     assert_eq!(decode(&zero).unwrap()[0].findings.specs.capacity_bytes, None, "0 is no capacity either");
+    let gigabytes = with(json!({"device": {"protocol": "ATA"}, "user_capacity": {"bytes": 4000}}));
+    let drive = &decode(&gigabytes).unwrap()[0];
+    assert_eq!(drive.findings.specs.capacity_bytes, None);
+    assert_eq!(reason(drive, "capacity_bytes"), Some(AbsenceReason::Unbelievable), "another unit");
 }
 
 #[test]
