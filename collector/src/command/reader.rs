@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::Context;
 use crate::failure::Failure;
+use crate::measure::clock::{Clock as _, SystemClock};
 use crate::reader::server;
 
 /// Arguments of `reader`.
@@ -24,6 +25,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let listener = server::listen(&path)
         .with_context(|| Failure::CannotCreate(format!("cannot listen at {}", path.display())))?;
     tracing::info!(path = %path.display(), "reading for the node");
-    server::serve(&listener, &context.settings);
+    server::serve(&listener, &context.settings, || SystemClock.now());
     Ok(())
 }

@@ -74,7 +74,7 @@ mod tests {
         let listener = server::listen(&path).unwrap();
         let own = settings.clone();
         // Ends with the test's process.
-        std::thread::spawn(move || server::serve(&listener, &own));
+        std::thread::spawn(move || server::serve(&listener, &own, || jiff::Timestamp::UNIX_EPOCH));
         let seen = reader.survey().unwrap();
         let here = crate::probe::survey::of_machine(&settings, Uuid::nil())
             .0

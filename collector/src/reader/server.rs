@@ -7,11 +7,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::talk::{self, Question};
 use crate::config::Settings;
-use crate::measure::clock::{Clock as _, SystemClock};
 use crate::probe::survey::Prober;
 
 /// A client that asks nothing for so long makes room for the next. Longer than the longest interval between rounds is
@@ -41,11 +41,11 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers until the process ends.
-pub fn serve(listener: &UnixListener, settings: &Settings) {
+/// Answers until the process ends. `now` tells the time.
+pub fn serve(listener: &UnixListener, settings: &Settings, now: fn() -> Timestamp) {
     let mut prober: Option<(Uuid, Prober)> = None;
     for connection in listener.incoming() {
-        let outcome = connection.and_then(|mut stream| converse(&mut stream, settings, &mut prober));
+        let outcome = connection.and_then(|mut stream| converse(&mut stream, settings, now, &mut prober));
         if let Err(error) = outcome {
             tracing::warn!(%error, "a conversation with the node broke off");
         }
@@ -55,6 +55,7 @@ pub fn serve(listener: &UnixListener, settings: &Settings) {
 fn converse(
     stream: &mut UnixStream,
     settings: &Settings,
+    now: fn() -> Timestamp,
     prober: &mut Option<(Uuid, Prober)>,
 ) -> io::Result<()> {
     stream.set_read_timeout(Some(IDLE))?;
@@ -64,7 +65,7 @@ fn converse(
             *prober = Some((node, crate::probe::survey::of_machine(settings, node).0));
         }
         let Some((_, prober)) = prober else { continue };
-        talk::send(stream, &prober.survey(SystemClock.now()))?;
+        talk::send(stream, &prober.survey(now()))?;
     }
     Ok(())
 }
