@@ -107,6 +107,38 @@ fn what_came_later_is_not_lent() {
 }
 
 #[test]
+fn what_cannot_be_read_of_units_alike_is_said_and_never_taken_for_nothing() {
+    let hub = hub();
+    hub.psql("select public.make('quick', 'C-1', 12, 10000000000, 200), public.make('quick', 'C-1', 1, 10000000000, 6)");
+    forecast(&hub, &[]);
+    let of_another_version = r#"'{"families": "of another version"}'"#;
+    // As if a service of another version had begun a run and died.
+    let begun = hub.psql(&format!(
+        "with run as (insert into fleet.forecast_runs (as_of, model, scope, constants)
+                          select date_trunc('second', now()), model, 'all', constants from fleet.forecast_runs where is_current
+                          returning run_id),
+              fitted as (insert into fleet.priors (run_id, units, constants) select run_id, 12, {of_another_version} from run)
+         insert into fleet.run_ranges (run_id, first_unit, last_unit)
+             select run.run_id, min(unit_id), max(unit_id) from run, fleet.units group by 1 returning run_id"
+    ));
+    let ran = hub.run(&["forecast", "--all"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("fleet.priors cannot be read") && ran.err.contains(&begun), "{}", ran.err);
+    assert_eq!(told(&hub, "quick 6 1", "f.state, f.reason_code"), "dated|grows_as_units_alike");
+    assert_eq!(
+        hub.psql(&format!("select published_at is null from fleet.forecast_runs where run_id = {begun}")),
+        "t"
+    );
+
+    hub.psql(&format!(
+        "update fleet.priors p set constants = {of_another_version}
+           from fleet.forecast_runs r where r.run_id = p.run_id and r.is_current"
+    ));
+    let ran = hub.run(&["plan"]);
+    assert!(ran.code != 0 && ran.err.contains("fleet.priors cannot be read"), "{} {}", ran.code, ran.err);
+}
+
+#[test]
 fn nobody_but_the_service_reads_what_was_fitted_of_customers() {
     let hub = hub();
     hub.psql("select public.make('quick', 'C-1', 12, 10000000000, 200)");

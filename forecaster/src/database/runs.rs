@@ -345,12 +345,13 @@ pub(crate) async fn keep_alike(
     Ok(())
 }
 
-/// What a run knows of units alike; `None` where it knows nothing, or was begun by another version of this program.
-pub(crate) async fn alike<T: serde::de::DeserializeOwned>(
+/// What a run knows of units alike: nothing where it keeps nothing. An inner error is that of constants which another version
+/// of this program kept.
+pub(crate) async fn alike<T: Default + serde::de::DeserializeOwned>(
     client: &impl GenericClient,
     run: i64,
-) -> Result<Option<T>, Error> {
+) -> Result<serde_json::Result<T>, Error> {
     let row = client.query_opt("select constants from fleet.priors where run_id = $1", &[&run]).await?;
     let constants: Option<serde_json::Value> = row.map(|row| row.try_get(0)).transpose()?;
-    Ok(constants.and_then(|constants| serde_json::from_value(constants).ok()))
+    Ok(constants.map_or_else(|| Ok(T::default()), serde_json::from_value))
 }

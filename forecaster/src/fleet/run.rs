@@ -82,9 +82,9 @@ pub(crate) async fn run(
     request: Request,
     watch: &(dyn Fn(i64, i64) + Sync),
 ) -> anyhow::Result<Summary> {
-    let run = begin_or_join(hub, request).await?;
+    let (run, alike) = begin_or_join(hub, request).await?;
     let catalogue = Arc::new(plans::catalogue(&**hub.pool().get().await?).await?);
-    let asked = Arc::new(asked(hub, &run).await?);
+    let asked = Arc::new(asked(hub.settings(), &run, alike));
     let (waiting, total) = runs::progress(&**hub.pool().get().await?, run.id).await?;
     let done = AtomicI64::new(total - waiting);
     watch(done.load(Ordering::Relaxed), total);
@@ -117,7 +117,8 @@ pub(crate) async fn run(
     bail!("run {} waits for ranges that another service does not finish", run.id)
 }
 
-async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
+/// The run, and what it knows of units alike.
+async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<(Run, Alike)> {
     let now = Timestamp::from_second(Timestamp::now().as_second())?;
     let mut client = hub.pool().get().await?;
     runs::give_up_old(&**client, now - UNFINISHED_MAX).await?;
@@ -132,7 +133,12 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
     if request.as_of.is_none()
         && let Some(run) = runs::unfinished(&*transaction, request.scope, now - UNFINISHED_MAX).await?
     {
-        return Ok(run);
+        match runs::alike(&*transaction, run.id).await? {
+            Ok(alike) => return Ok((run, alike)),
+            Err(error) => {
+                tracing::warn!(run = run.id, %error, "another run is begun: of this one fleet.priors cannot be read");
+            }
+        }
     }
     let as_of = match request.as_of {
         Some(as_of) => Timestamp::from_second(as_of.as_second())?,
@@ -145,8 +151,10 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<Run> {
     let horizon_days = hub.settings().forecast_horizon_days;
     let run = runs::begin(&transaction, as_of, request.scope, &prior, horizon_days, units_a_range).await?;
     runs::keep_alike(&*transaction, run.id, alike.units(), &alike).await?;
+    // As whoever joins will read it.
+    let alike = runs::alike(&*transaction, run.id).await??;
     transaction.commit().await?;
-    Ok(run)
+    Ok((run, alike))
 }
 
 /// What units alike have shown up to a moment, from a sample of the fleet.
@@ -165,17 +173,16 @@ async fn fitted(
         .context("the fit of units alike ended")?
 }
 
-async fn asked(hub: &Hub, run: &Run) -> anyhow::Result<Asked> {
-    let settings = hub.settings();
+fn asked(settings: &Settings, run: &Run, alike: Alike) -> Asked {
     let days = SignedDuration::from_hours(24 * i64::from(settings.plan_horizon_days));
-    Ok(Asked {
+    Asked {
         prior: run.prior.clone(),
-        alike: runs::alike(&**hub.pool().get().await?, run.id).await?.unwrap_or_default(),
+        alike,
         as_of: run.as_of,
         horizon_days: run.horizon_days,
         lasts_to: run.as_of.checked_add(days).unwrap_or(Timestamp::MAX),
         confidence: settings.plan_confidence,
-    })
+    }
 }
 
 /// How many ranges are worked on at the same time: while one is read, another is computed.
@@ -241,7 +248,10 @@ pub(crate) async fn plan_again(
     let mut client = hub.pool().get().await?;
     let Some(run) = runs::current(&**client).await? else { return Ok(None) };
     let catalogue = Arc::new(plans::catalogue(&**client).await?);
-    let asked = Arc::new(asked(hub, &run).await?);
+    let alike = runs::alike(&**client, run.id)
+        .await?
+        .with_context(|| format!("of run {} fleet.priors cannot be read: a new run mends it", run.id))?;
+    let asked = Arc::new(asked(hub.settings(), &run, alike));
     let ranges = runs::ranges(&**client, run.id).await?;
     let total = i64::try_from(ranges.len()).unwrap_or(i64::MAX);
     let mut planned = 0;
