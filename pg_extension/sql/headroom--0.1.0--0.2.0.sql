@@ -1,18 +1,33 @@
 -- ALTER EXTENSION headroom UPDATE TO '0.2.0'
 \echo Use "ALTER EXTENSION headroom UPDATE" to run this file. \quit
 
--- Blocks get the days of their rows; those that are there have none.
+-- Blocks get the days of their rows and their last rows; those that are there have none.
 DO $$
 DECLARE
     blocks regclass;
+    by_end record;
 BEGIN
     FOR blocks IN
         SELECT h.blocks FROM headroom.hypertables h
          WHERE h.blocks IS NOT NULL AND NOT EXISTS (
-                   SELECT FROM pg_attribute a WHERE a.attrelid = h.blocks AND a.attname = 'rollup' AND NOT a.attisdropped)
+                   SELECT FROM pg_attribute a WHERE a.attrelid = h.blocks AND a.attname = 'last_row' AND NOT a.attisdropped)
     LOOP
-        EXECUTE format('ALTER TABLE %s ADD COLUMN rollup bytea NOT NULL DEFAULT '''', ALTER COLUMN rollup SET STORAGE EXTERNAL,
-                            SET (toast_tuple_target = 8160)', blocks);
+        EXECUTE format('ALTER TABLE %s ADD COLUMN IF NOT EXISTS rollup bytea NOT NULL DEFAULT '''', ADD COLUMN IF NOT EXISTS last_row bytea NOT NULL DEFAULT '''',
+                            ALTER COLUMN rollup SET STORAGE EXTERNAL, ALTER COLUMN last_row SET STORAGE EXTERNAL,
+                            SET (toast_tuple_target = 8160, autovacuum_vacuum_insert_scale_factor = 0)', blocks);
+        FOR by_end IN
+            SELECT i.indexrelid::regclass AS name, array_to_string(i.columns, ', ') AS columns
+              FROM (SELECT x.indexrelid, x.indnatts, ARRAY(
+                           SELECT a.attname || CASE a.attname WHEN 'last_time' THEN ' DESC' ELSE '' END
+                             FROM unnest(x.indkey::int2[]) WITH ORDINALITY k (number, place)
+                             JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number
+                            ORDER BY k.place) AS columns
+                      FROM pg_index x WHERE x.indrelid = blocks AND x.indnatts = x.indnkeyatts) i
+             WHERE i.columns IN (ARRAY['segment', 'last_time DESC', 'first_time'], ARRAY['last_time DESC', 'first_time'])
+        LOOP
+            EXECUTE format('CREATE INDEX ON %s (%s) INCLUDE (last_row)', blocks, by_end.columns);
+            EXECUTE format('DROP INDEX %s', by_end.name);
+        END LOOP;
     END LOOP;
 END $$;
 
@@ -31,7 +46,7 @@ BEGIN
     IF entry.blocks IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
             'SELECT %1$s, b.first_time::text, b.last_time::text, b.row_count,
-                    (pg_column_size(b.directory) + pg_column_size(b.rollup) + pg_column_size(b.payload))::bigint
+                    (pg_column_size(b.directory) + pg_column_size(b.rollup) + pg_column_size(b.last_row) + pg_column_size(b.payload))::bigint
                FROM %2$s b WHERE $1 IS NULL OR %1$s = $1 ORDER BY 1, b.first_time',
             CASE WHEN entry.segment_column IS NULL THEN 'NULL::text' ELSE 'b.segment::text' END, entry.blocks)
             USING show_blocks.segment;

@@ -34,6 +34,10 @@ const ARRAYS: &str = "select column_name, v from headroom.daily_arrays('t', null
     except all (select 'used', max(used)::float8 from p group by date_bin('1 day', at, '2026-01-01 00:00+00') union all select 'busy', min(busy)::float8 from p group by date_bin('1 day', at, '2026-01-01 00:00+00') \
     union all select 'ok', (array_agg(ok::int order by at))[1]::float8 from p group by date_bin('1 day', at, '2026-01-01 00:00+00'))";
 
+/// The newest row, by the function and by its plain words.
+const LATEST: &str = "select (l).* from (select headroom.latest(null::t) as l) x except all (select * from p order by at desc limit 1)";
+const NEWEST: &str = "(select * from t where device = 1 order by at desc limit 1) except all (select * from p order by at desc limit 1)";
+
 /// Flips bits of every byte of a column of the blocks, and asks how it differs from its twin: damage is told, or the
 /// answer is right.
 async fn flip(cluster: &Cluster, column: &str, difference: &str) -> (usize, usize) {
@@ -87,6 +91,8 @@ async fn every_flipped_byte_is_told_or_harmless() {
         ("directory", SUMMARIES),
         ("rollup", DAYS),
         ("rollup", ARRAYS),
+        ("last_row", LATEST),
+        ("last_row", NEWEST),
     ] {
         let (told, right) = flip(&cluster, column, difference).await;
         assert_eq!(right, 0, "{column}: {told} told");

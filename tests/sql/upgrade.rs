@@ -25,8 +25,9 @@ fn released() -> Vec<String> {
 const DAILY: &str = "create view daily as select device, headroom.time_bucket('1 day', at) as day, headroom.last(value, at) as value,
     (headroom.exhaustion(at, value, 1e6)).state as state from readings group by 1, 2;";
 
-/// What the library makes otherwise than version 0.1.0 did: its tables of blocks have no rollups.
-const AS_BEFORE: &str = "alter table readings_blocks drop column rollup;
+/// What the library makes otherwise than version 0.1.0 did: its tables of blocks have no rollups and no last rows.
+const AS_BEFORE: &str = "alter table readings_blocks drop column rollup, drop column last_row;
+    create index on readings_blocks (segment, last_time desc, first_time);
     select headroom.unseal('readings'); select headroom.seal('readings', timestamptz '2026-03-01');";
 
 /// Everything about its rows in one line.
@@ -101,7 +102,9 @@ fn an_update_leaves_what_a_fresh_installation_has() {
             );
         }
         assert_eq!(cluster.psql(&database, DIGEST), digest, "from {version}");
-        let rolled = "select headroom.unseal('readings'), headroom.seal('readings', timestamptz '2026-03-01'); select count(*) from readings_blocks where rollup <> ''";
+        let rolled = "select headroom.unseal('readings'), headroom.seal('readings', timestamptz '2026-03-01'); select count(*) from readings_blocks where rollup <> '' and last_row <> ''
+            and (select count(*) from pg_index where indrelid = 'readings_blocks'::regclass and pg_get_indexdef(indexrelid) like '%last_time DESC, first_time) INCLUDE (last_row)') = 1
+            and (select count(*) from pg_index where indrelid = 'readings_blocks'::regclass) = 3";
         assert_eq!(cluster.psql(&database, rolled).lines().last(), Some("7"), "from {version}");
         assert_eq!(cluster.psql(&database, DIGEST), digest, "from {version}");
         let on = "insert into readings values ('2026-02-01 00:00:01', 3, -2, 'later') on conflict (device, at) do update set value = excluded.value;

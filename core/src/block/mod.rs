@@ -1,7 +1,8 @@
 //! The sealed block of the series store: many rows of one segment, column by column. docs/block-format.md draws it.
 //!
-//! A block is three byte strings: a small [`directory`] (what is in the block, where, and its summaries), a [`rollup`] of
-//! its days, which may be empty, and a payload of one section per column. A reader takes the directory, decides, and decodes only the sections that it wants.
+//! A block is four byte strings: a small [`directory`] (what is in the block, where, and its summaries), a [`rollup`] of
+//! its days and its [`last_row`], which may be empty, and a payload of one section per column. A reader takes the directory,
+//! decides, and decodes only the sections that it wants.
 //! Decoding never panics and never allocates by a length that was not checked; whatever is wrong is a [`Damage`].
 //!
 //! | Room | What it is for |
@@ -11,6 +12,7 @@
 //! | [`codec`] | how one column becomes a section and back |
 //! | [`summary`] | least, greatest, first and last value and sum of a column, without decoding it |
 //! | [`rollup`] | the same of each day |
+//! | [`last_row`] | the values of the last row, for an index |
 //! | [`write`](mod@write) | rows to block |
 //! | [`wire`] | numbers to bytes and back, every length checked |
 
@@ -18,6 +20,7 @@ pub mod codec;
 pub mod column;
 pub mod damage;
 pub mod directory;
+pub mod last_row;
 mod nulls;
 mod packed;
 pub mod rollup;

@@ -14,6 +14,8 @@ pub struct Block {
     pub directory: Vec<u8>,
     /// The bytes of its [`rollup`](super::rollup); empty without one, as [`write`] leaves it.
     pub rollup: Vec<u8>,
+    /// The bytes of its [`last_row`](super::last_row); empty without one, as [`write`] leaves it.
+    pub last_row: Vec<u8>,
     /// The sections, one after the other.
     pub payload: Vec<u8>,
 }
@@ -47,7 +49,7 @@ pub fn write(first_time: i64, last_time: i64, columns: &[(u32, &Column)], effort
         });
     }
     let directory = Directory { rows: rows as u32, first_time, last_time, entries }.to_bytes();
-    Block { directory, rollup: Vec::new(), payload }
+    Block { directory, rollup: Vec::new(), last_row: Vec::new(), payload }
 }
 
 #[cfg(test)]

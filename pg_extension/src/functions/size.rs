@@ -37,7 +37,7 @@ BEGIN
     IF entry.blocks IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
             'SELECT %1$s, b.first_time::text, b.last_time::text, b.row_count,
-                    (pg_column_size(b.directory) + pg_column_size(b.rollup) + pg_column_size(b.payload))::bigint
+                    (pg_column_size(b.directory) + pg_column_size(b.rollup) + pg_column_size(b.last_row) + pg_column_size(b.payload))::bigint
                FROM %2$s b WHERE $1 IS NULL OR %1$s = $1 ORDER BY 1, b.first_time',
             CASE WHEN entry.segment_column IS NULL THEN 'NULL::text' ELSE 'b.segment::text' END, entry.blocks)
             USING show_blocks.segment;

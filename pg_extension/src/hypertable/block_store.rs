@@ -58,6 +58,7 @@ impl<'a> BlockStore<'a> {
             (Some(columns.directory), &block.directory),
             (Some(columns.payload), &block.payload),
             (columns.rollup, &block.rollup),
+            (columns.last_row, &block.last_row),
         ];
         // SAFETY: values of the columns' types at their places, null where a column was dropped; what is made is freed once
         // it is written.

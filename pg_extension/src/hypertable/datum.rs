@@ -4,7 +4,10 @@ use headroom_core::block::{Column, Kind as ValueKind, Values};
 use pgrx::{pg_sys, varlena};
 
 use super::layout::{ColumnLayout, Form};
-use crate::server::error::{Error, Kind, Result};
+use crate::server::{
+    error::{Error, Kind, Result},
+    type_form::TypeForm,
+};
 
 /// Collects the datums of one column.
 pub(crate) struct Collector {
@@ -110,6 +113,12 @@ impl Datums {
         let value = self.values.first().copied().unwrap_or(pg_sys::Datum::from(0));
         self.values.resize(rows, value);
         self
+    }
+
+    /// A copy of the datum of a row, which is not null, in the current memory context.
+    pub(crate) fn copy(&self, row: usize, layout: &ColumnLayout) -> pg_sys::Datum {
+        // SAFETY: the datum is one of the column's type.
+        unsafe { TypeForm::of(layout.type_oid).copy(self.values[row]) }
     }
 
     /// The datums of a decoded column.

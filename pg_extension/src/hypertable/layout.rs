@@ -67,6 +67,11 @@ impl Form {
         }
     }
 
+    /// Whether a datum is the value itself.
+    pub(crate) fn is_by_value(self) -> bool {
+        matches!(self, Self::Number(_) | Self::ByValue(_))
+    }
+
     /// The kind of the block's values.
     pub(crate) fn kind(self) -> ValueKind {
         match self {
@@ -151,6 +156,8 @@ pub(crate) struct Layout {
     pub(crate) blocks: pg_sys::Oid,
     /// The position, from 1, of the rollup in it.
     rollup: Option<i16>,
+    /// The position, from 1, of the last rows in it.
+    last_row: Option<i16>,
     /// The columns of the foreign table by position; nothing where one was dropped.
     pub(crate) columns: Vec<Option<ColumnLayout>>,
     /// The position of the time column.
@@ -171,6 +178,8 @@ pub(crate) struct BlockColumns {
     pub(crate) payload: i16,
     /// Tables that version 0.1.0 made have none until the extension is updated.
     pub(crate) rollup: Option<i16>,
+    /// Likewise.
+    pub(crate) last_row: Option<i16>,
 }
 
 impl Layout {
@@ -185,6 +194,7 @@ impl Layout {
             directory: base + 4,
             payload: base + 5,
             rollup: self.rollup,
+            last_row: self.last_row,
         }
     }
 
@@ -327,12 +337,14 @@ impl Layout {
                 format!("{} has no time column", relation::name(sealed)),
             ));
         };
-        let rollup = Open::with(blocks, pg_sys::AccessShareLock)
-            .attributes()
-            .iter()
-            .find(|a| !a.attisdropped && relation::text_of(&a.attname) == "rollup")
-            .map(|attribute| attribute.attnum);
-        Ok(Self { hypertable: entry.relation, sealed, blocks, rollup, columns, time, segment })
+        let of_blocks = Open::with(blocks, pg_sys::AccessShareLock);
+        let find = |name: &str| {
+            let mut attributes = of_blocks.attributes().iter();
+            let found = attributes.find(|a| !a.attisdropped && relation::text_of(&a.attname) == name);
+            found.map(|attribute| attribute.attnum)
+        };
+        let (rollup, last_row) = (find("rollup"), find("last_row"));
+        Ok(Self { hypertable: entry.relation, sealed, blocks, rollup, last_row, columns, time, segment })
     }
 }
 

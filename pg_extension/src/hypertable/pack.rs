@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use headroom_core::block::{self, Block, Column, Values, codec::Effort, rollup};
+use headroom_core::block::{self, Block, Column, Values, codec::Effort, last_row, rollup};
 use pgrx::pg_sys;
 
 use super::{
@@ -212,10 +212,11 @@ impl<'a> Packer<'a> {
             let taken_times: Vec<i64> = taken.iter().map(|row| times[*row as usize]).collect();
             let (first_time, last_time) = (taken_times[0], taken_times[taken_times.len() - 1]);
             let mut block = block::write(first_time, last_time, &numbered, Effort::default());
+            let mut others = numbered;
+            others.retain(|(number, _)| Some(*number) != self.layout.time_column().number());
+            block.last_row = last_row::write(last_time, &others);
             if self.has_days {
-                let mut rolled = numbered;
-                rolled.retain(|(number, _)| Some(*number) != self.layout.time_column().number());
-                block.rollup = rollup::write(&block.directory, &taken_times, &rolled);
+                block.rollup = rollup::write(&block.directory, &taken_times, &others);
             }
             done(Packed {
                 segment: value.clone(),

@@ -20,7 +20,7 @@ use super::{
     source::{BlockRow, fetch},
 };
 use crate::{
-    hypertable::{block_store, datum, layout::Form},
+    hypertable::{block_store, datum},
     server::{error::Result, relation::Open},
 };
 
@@ -68,10 +68,7 @@ impl KnownTimes {
         if block_store::has_changed_in_this_transaction() {
             return Ok(false);
         }
-        let is_by_value = keys
-            .layout
-            .segment_column()
-            .is_none_or(|column| matches!(column.form, Form::Number(_) | Form::ByValue(_)));
+        let is_by_value = keys.layout.segment_column().is_none_or(|column| column.form.is_by_value());
         if !is_by_value {
             return Ok(false);
         }

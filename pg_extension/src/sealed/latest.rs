@@ -11,6 +11,7 @@ use super::{
     plan::Give,
     segments::{Asked, Queries, Segments},
     source::{self, BlockRow},
+    tip::LastRow,
     visible,
 };
 use crate::{
@@ -23,7 +24,6 @@ use crate::{
         memory,
         relation::{self, Open},
         srf::{Arguments, Rows},
-        type_form::TypeForm,
     },
 };
 
@@ -99,9 +99,9 @@ fn give_latest(asked: &Asked, segments: Option<(pg_sys::Oid, pg_sys::Datum)>, ro
             let before = memory::enter(memory.value());
             let values = match (row, block) {
                 (Some((_, at)), Some((block, last))) if last > at => {
-                    of_block(asked, &targets, segment, block)
+                    of_block(asked, &targets, segment, block, &mut running)
                 }
-                (None, Some((block, _))) => of_block(asked, &targets, segment, block),
+                (None, Some((block, _))) => of_block(asked, &targets, segment, block, &mut running),
                 (Some((slot, _)), _) => Ok(of_row(&targets, slot)),
                 (None, None) => Err(Error::new(Kind::Internal, "a segment has neither row nor block")),
             };
@@ -213,24 +213,42 @@ unsafe fn of_row(targets: &Targets, slot: *mut pg_sys::TupleTableSlot) -> Vec<Op
     targets.iter().map(|target| target.as_ref().and_then(value)).collect()
 }
 
-/// The values of the last row of a block.
+/// The values of the last row of a block: as the index tells them, else from the block.
 fn of_block(
     asked: &Asked,
     targets: &Targets,
     segment: pg_sys::Datum,
     row: BlockRow,
+    running: &mut Segments<Queries>,
 ) -> Result<Vec<Option<pg_sys::Datum>>> {
     let Some(layout) = &asked.layout else {
         return Err(Error::new(Kind::Internal, "a block of a table without blocks"));
     };
-    let head = Head::read(layout, row)?;
-    targets
-        .iter()
-        .map(|target| {
-            let Some(position) = target.as_ref().and_then(|target| target.in_block) else { return Ok(None) };
-            last_value(layout, &head, position, segment)
-        })
-        .collect()
+    // SAFETY: the row stays until the next block is asked for.
+    let last = unsafe { LastRow::read(layout, row)? };
+    let mut head = None;
+    let mut values = Vec::with_capacity(targets.len());
+    for target in targets {
+        let Some(position) = target.as_ref().and_then(|target| target.in_block) else {
+            values.push(None);
+            continue;
+        };
+        let told = match &last {
+            Some(last) => last.value(layout, position, segment)?,
+            None => Known::No,
+        };
+        values.push(match told {
+            Known::Value(value) => value,
+            Known::No => {
+                if head.is_none() {
+                    head = Some(Head::read(layout, running.whole_block()?)?);
+                }
+                let Some(head) = &head else { return Err(Error::new(Kind::Internal, "a head was not read")) };
+                last_value(layout, head, position, segment)?
+            }
+        });
+    }
+    Ok(values)
 }
 
 fn last_value(
@@ -250,9 +268,6 @@ fn last_value(
     let decoded = open::decode_one(layout, head, position)?;
     let last = head.directory.rows as usize - 1;
     let datums = Datums::of(decoded, column)?;
-    if datums.nulls.as_ref().is_some_and(|nulls| nulls[last]) {
-        return Ok(None);
-    }
-    // SAFETY: the value is one of the column's type; the copy outlives the block.
-    Ok(Some(unsafe { TypeForm::of(column.type_oid).copy(datums.values[last]) }))
+    let is_null = datums.nulls.as_ref().is_some_and(|nulls| nulls[last]);
+    Ok((!is_null).then(|| datums.copy(last, column)))
 }

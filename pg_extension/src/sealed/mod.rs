@@ -61,6 +61,7 @@ mod sample;
 mod scan;
 mod segments;
 mod source;
+mod tip;
 mod unseal;
 mod upsert;
 mod visible;

@@ -39,6 +39,9 @@ impl Head {
     pub(super) fn read(layout: &Layout, row: BlockRow) -> Result<Self> {
         let columns = row.columns;
         let at = row.place();
+        if !row.is_whole() {
+            return Err(Error::new(Kind::Internal, "a block is opened of which only the index was read"));
+        }
         // SAFETY: the column is a bytea; the copy, when one is made, lives in the current memory context.
         let directory = unsafe {
             let flat = pg_sys::pg_detoast_datum_packed(row.value(columns.directory).cast_mut_ptr());

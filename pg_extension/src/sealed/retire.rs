@@ -57,11 +57,11 @@ fn delete(oid: pg_sys::Oid, older_than: pgrx::AnyElement) -> Result<i64> {
     // SAFETY: the newest snapshot, released below; the server releases it after an error.
     unsafe {
         let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
-        let mut source = Source::begin(&layout, Order::Any, &[key], snapshot, std::ptr::null_mut())?;
+        let mut source = Source::begin(&layout, Order::Any, &[key], snapshot, std::ptr::null_mut(), false)?;
         let blocks = Open::with(layout.blocks, pg_sys::RowExclusiveLock);
         while source.advance() {
             deleted += i64::from(source.value(source.columns.row_count).value() as i32);
-            let mut place = source.row().place();
+            let mut place = source.tip().place();
             pg_sys::simple_heap_delete(blocks.as_ptr(), &raw mut place);
         }
         source.end();

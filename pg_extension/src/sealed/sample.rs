@@ -68,7 +68,7 @@ unsafe fn sample(
     // SAFETY: as the caller's; the snapshot is released below, by the server after an error.
     unsafe {
         let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
-        let mut source = Source::begin(layout, Order::Any, &[], snapshot, std::ptr::null_mut())?;
+        let mut source = Source::begin(layout, Order::Any, &[], snapshot, std::ptr::null_mut(), false)?;
         let (mut blocks, mut count) = (0_usize, 0.0);
         while source.advance() {
             blocks += 1;
@@ -94,8 +94,9 @@ unsafe fn sample(
                 continue;
             }
             let before = memory::enter(scratch);
-            let head = Head::read(layout, source.row())?;
-            let block = OpenBlock::open(layout, source.row(), &head, &positions, false)?;
+            let row = source.row()?;
+            let head = Head::read(layout, row)?;
+            let block = OpenBlock::open(layout, row, &head, &positions, false)?;
             memory::enter(before);
             let step = block.rows.div_ceil(of_each.max(1)).max(1);
             // Not always the first row: blocks begin at like times.

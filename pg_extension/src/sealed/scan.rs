@@ -226,6 +226,12 @@ impl Scan {
             self.apply(&condition, value, &mut block_keys);
         }
         self.needs_times = self.carried.order != Order::Any || self.from != i64::MIN || self.to != i64::MAX;
+        // Who wants blocks in the order in which they end may want the first one's last row alone.
+        let wants_tips = match self.carried.give {
+            Give::NewestBlocks => true,
+            Give::Rows => self.carried.order == Order::Falling && self.keys.is_empty(),
+            Give::Blocks => false,
+        };
         // SAFETY: relations, scan and slot are to live as long as the query.
         unsafe {
             let before = memory::enter(self.context);
@@ -238,13 +244,15 @@ impl Scan {
                         &block_keys,
                         self.snapshot,
                         self.parallel,
+                        wants_tips,
                     )?);
                 }
             }
             memory::enter(before);
         }
         if let Some(source) = &mut self.source {
-            source.advance();
+            source.step();
+            source.step_until_seen();
         }
         self.block_keys = block_keys;
         self.has_given = false;
@@ -325,21 +333,26 @@ impl Scan {
         };
         let Some(column) = source.columns.segment else { return true };
         let (open, value) = (open.values[0], source.value(column));
+        let is_by_value = self.layout.segment_column().is_some_and(|column| column.form.is_by_value());
+        if is_by_value && open.value() == value.value() {
+            return true;
+        }
         // SAFETY: the comparison of the segment's type, and two values of it.
         unsafe { pg_sys::FunctionCall2Coll(function, *collation, open, value).value() as i32 == 0 }
     }
 
     /// Opens the block on which the source stands, unless none of its rows can pass.
     fn open(&mut self) -> Result<Option<Cursor>> {
-        let Some(source) = &self.source else { return Ok(None) };
-        let head = Head::read(&self.layout, source.row())?;
+        let Some(source) = &mut self.source else { return Ok(None) };
+        let row = source.row()?;
+        let head = Head::read(&self.layout, row)?;
         if !head.may_hold(&self.layout, &self.keys) {
             self.counters.skipped += 1;
             return Ok(None);
         }
         let is_cut = self.from > head.directory.first_time || self.to < head.directory.last_time;
         let with_times = self.carried.order != Order::Any || (self.needs_times && is_cut);
-        let block = OpenBlock::open(&self.layout, source.row(), &head, &self.carried.needed, with_times)?;
+        let block = OpenBlock::open(&self.layout, row, &head, &self.carried.needed, with_times)?;
         self.counters.read += 1;
         let (from, to) = if is_cut {
             (
@@ -444,6 +457,10 @@ impl Scan {
     /// Keeps the segment of the open blocks: the page it is read from may go.
     fn remember_segment(&mut self, value: Option<pg_sys::Datum>) -> Result<()> {
         let (Some(value), Some(column)) = (value, self.layout.segment_column()) else { return Ok(()) };
+        if column.form.is_by_value() {
+            self.segment = Some(Datums::same(value, false, 1));
+            return Ok(());
+        }
         let mut one = Collector::new(column);
         // SAFETY: a value of the segment's type; what the server makes of it is to live as long as the query.
         self.segment = Some(unsafe {

@@ -277,6 +277,14 @@ impl<P: Pull> Segments<P> {
 }
 
 impl Segments<Queries> {
+    /// All of the next block of this segment, of which perhaps only the index was read.
+    pub(super) fn whole_block(&mut self) -> Result<BlockRow> {
+        match &mut self.from.blocks {
+            Some(blocks) => blocks.whole(),
+            None => Err(Error::new(Kind::Internal, "a block came from no scan of blocks")),
+        }
+    }
+
     /// Ends both queries.
     pub(super) fn close(self) {
         self.from.close();

@@ -6,7 +6,7 @@ use std::ptr;
 
 use pgrx::pg_sys;
 
-use super::{conditions::Comparison, plan::Order};
+use super::{conditions::Comparison, plan::Order, tip::Tips};
 use crate::{
     hypertable::layout::{BlockColumns, Layout},
     server::{
@@ -63,7 +63,7 @@ pub(super) fn missing_index(blocks: pg_sys::Oid) -> Error {
         .detail("The order of blocks comes from it.")
         .hint(format!(
             "Make it as a dump has it in its section post-data: CREATE INDEX ON {name} (the segment columns, \
-             last_time DESC, first_time), and another on (the segment columns, first_time)."
+             last_time DESC, first_time) INCLUDE (last_row), and another on (the segment columns, first_time)."
         ))
 }
 
@@ -75,10 +75,17 @@ pub(super) struct BlockRow {
 }
 
 impl BlockRow {
-    /// The value of a column. No column of a table of blocks is null.
+    /// The value of a column. No column of a table of blocks is null; one that an index has told has not all of them
+    /// ([`Source::row`]).
     pub(super) fn value(&self, column: i16) -> pg_sys::Datum {
         // SAFETY: the slot is deformed.
         unsafe { *(*self.slot).tts_values.add(column as usize - 1) }
+    }
+
+    /// Whether all columns are there.
+    pub(super) fn is_whole(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { !*(*self.slot).tts_isnull.add(self.columns.directory as usize - 1) }
     }
 
     /// Where the block is.
@@ -103,16 +110,22 @@ pub(super) struct Source {
     context: pg_sys::MemoryContext,
     /// Whether the slot stands on a block.
     pub(super) has_block: bool,
+    /// What entries of the index tell; nothing when the blocks themselves are read.
+    tips: Option<Tips>,
+    /// Whether the slot holds the block itself.
+    is_read: bool,
 }
 
 impl Source {
-    /// Begins to read the blocks that meet the keys. To be called in the memory context of the query.
+    /// Begins to read the blocks that meet the keys; entries of the index instead, where tips are wanted and it tells
+    /// enough. To be called in the memory context of the query.
     pub(super) fn begin(
         layout: &Layout,
         order: Order,
         keys: &[BlockKey],
         snapshot: pg_sys::Snapshot,
         parallel: pg_sys::ParallelTableScanDesc,
+        wants_tips: bool,
     ) -> Result<Self> {
         // SAFETY: the relations are opened here and closed in `end`; scan and slot belong to them.
         unsafe {
@@ -129,12 +142,17 @@ impl Source {
                 rest: Vec::new(),
                 context: pg_sys::CurrentMemoryContext,
                 has_block: false,
+                tips: None,
+                is_read: false,
             };
             if !parallel.is_null() {
                 source.table_scan = pg_sys::table_beginscan_parallel(blocks, parallel);
             } else if let Some(index) = choose(blocks, columns, order, keys)? {
                 source.index = pg_sys::index_open(index.oid, pg_sys::AccessShareLock as i32);
                 source.index_columns = index.columns;
+                if wants_tips {
+                    source.tips = Tips::new(blocks, source.index, &source.index_columns, columns);
+                }
                 let count = source.index_keys(keys).len() as i32;
                 source.index_scan = pg_sys::index_beginscan(blocks, source.index, snapshot, count, 0);
             } else {
@@ -143,6 +161,11 @@ impl Source {
             source.position(keys, true);
             Ok(source)
         }
+    }
+
+    /// Whether entries of the index are read.
+    pub(super) fn has_tips(&self) -> bool {
+        self.tips.is_some()
     }
 
     /// Begins anew with other values in the same keys.
@@ -166,6 +189,7 @@ impl Source {
                     self.index_scan = pg_sys::index_beginscan(self.blocks, self.index, snapshot, count, 0);
                     memory::enter(before);
                 }
+                (*self.index_scan).xs_want_itup = self.tips.is_some();
                 pg_sys::index_rescan(self.index_scan, scan_keys.as_mut_ptr(), count, ptr::null_mut(), 0);
             } else if !is_fresh {
                 pg_sys::table_rescan(self.table_scan, ptr::null_mut());
@@ -229,8 +253,57 @@ impl Source {
                 }
             };
             memory::enter(before);
+            self.is_read = self.has_block;
             self.has_block
         }
+    }
+
+    /// Goes to the next entry of the index, which may be that of a block that is not to be seen.
+    pub(super) fn step(&mut self) -> bool {
+        let Some(tips) = &mut self.tips else { return self.advance() };
+        // SAFETY: the scan is open and gives the entries of the index.
+        unsafe {
+            pgrx::check_for_interrupts!();
+            let before = memory::enter(self.context);
+            let forward = pg_sys::ScanDirection::ForwardScanDirection;
+            self.has_block = !pg_sys::index_getnext_tid(self.index_scan, forward).is_null();
+            if self.has_block {
+                tips.take(self.index_scan);
+            }
+            memory::enter(before);
+        }
+        self.is_read = false;
+        self.has_block
+    }
+
+    /// Goes on until it stands on an entry of a block that is to be seen, which is not read unless it must be.
+    pub(super) fn step_until_seen(&mut self) -> bool {
+        while self.has_block && !self.is_seen() {
+            self.step();
+        }
+        self.has_block
+    }
+
+    fn is_seen(&mut self) -> bool {
+        let Some(tips) = &mut self.tips else { return true };
+        // SAFETY: the table is open, the scan stands on the entry.
+        unsafe { tips.is_seen_by_all(self.blocks) || self.read() }
+    }
+
+    /// Reads the block of the entry; whether it is to be seen.
+    unsafe fn read(&mut self) -> bool {
+        if !self.is_read {
+            // SAFETY: the scan stands on the entry.
+            unsafe {
+                let before = memory::enter(self.context);
+                self.is_read = pg_sys::index_fetch_heap(self.index_scan, self.slot);
+                if self.is_read {
+                    pg_sys::slot_getallattrs(self.slot);
+                }
+                memory::enter(before);
+            }
+        }
+        self.is_read
     }
 
     unsafe fn meets_rest(&mut self) -> bool {
@@ -244,14 +317,28 @@ impl Source {
         }
     }
 
-    /// The value of a column of the block on which the scan stands.
+    /// The value of a column of the block on which the scan stands: of its segment and times, when it has tips.
     pub(super) fn value(&self, column: i16) -> pg_sys::Datum {
-        self.row().value(column)
+        self.tip().value(column)
     }
 
-    /// The block on which the scan stands; good until it goes on.
-    pub(super) fn row(&self) -> BlockRow {
-        BlockRow { slot: self.slot, columns: self.columns }
+    /// What is known of the block on which the scan stands: of one that was not read only what the index tells. Good
+    /// until it goes on.
+    pub(super) fn tip(&self) -> BlockRow {
+        let slot = match &self.tips {
+            Some(tips) if !self.is_read => tips.slot,
+            _ => self.slot,
+        };
+        BlockRow { slot, columns: self.columns }
+    }
+
+    /// The block on which the scan stands, all of it; good until it goes on.
+    pub(super) fn row(&mut self) -> Result<BlockRow> {
+        // SAFETY: the scan stands on it.
+        if self.tips.is_some() && !unsafe { self.read() } {
+            return Err(Error::new(Kind::Internal, "a block that everybody sees is not there"));
+        }
+        Ok(BlockRow { slot: self.slot, columns: self.columns })
     }
 
     /// Ends the scan and closes the relations; locks stay.
@@ -265,6 +352,9 @@ impl Source {
                 pg_sys::table_endscan(self.table_scan);
             }
             pg_sys::ExecDropSingleTupleTableSlot(self.slot);
+            if let Some(tips) = self.tips {
+                tips.end();
+            }
             if !self.index.is_null() {
                 pg_sys::index_close(self.index, pg_sys::NoLock as i32);
             }

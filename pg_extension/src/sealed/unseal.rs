@@ -47,13 +47,13 @@ fn all(oid: pg_sys::Oid) -> Result<i64> {
     // SAFETY: the newest snapshot, released below; an error releases it too.
     unsafe {
         let snapshot = pg_sys::RegisterSnapshot(pg_sys::GetLatestSnapshot());
-        let mut source = Source::begin(&layout, Order::Any, &[], snapshot, std::ptr::null_mut())?;
+        let mut source = Source::begin(&layout, Order::Any, &[], snapshot, std::ptr::null_mut(), false)?;
         let command = pg_sys::GetCurrentCommandId(true);
         let mut unsealer = Unsealer::open(&layout)?;
         let mut moved = 0;
         while source.advance() {
             pgrx::check_for_interrupts!();
-            unsealer.unseal(source.row(), command, command, |_| true)?;
+            unsealer.unseal(source.row()?, command, command, |_| true)?;
             moved += unsealer.places().len() as i64;
         }
         unsealer.close();

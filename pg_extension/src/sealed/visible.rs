@@ -122,7 +122,8 @@ impl VisibleBlocks {
         }))
     }
 
-    /// The next block; good until the one after it is asked for.
+    /// The next block, of [`Give::NewestBlocks`] perhaps only what the index tells ([`BlockRow::is_whole`]); good until the
+    /// one after it is asked for.
     pub(super) fn next(&mut self) -> Result<Option<BlockRow>> {
         if self.cursor.next().is_none() {
             return Ok(None);
@@ -130,6 +131,14 @@ impl VisibleBlocks {
         // SAFETY: the node is part of the running plan; it stands on the block whose row has just come out.
         let row = self.scan.and_then(|node| unsafe { scan::of(node) }).and_then(|scan| scan.block());
         row.map(Some).ok_or_else(|| Error::new(Kind::Internal, "a block came from no scan of blocks"))
+    }
+
+    /// All of the block that came last.
+    pub(super) fn whole(&mut self) -> Result<BlockRow> {
+        // SAFETY: as above.
+        let scan = self.scan.and_then(|node| unsafe { scan::of(node) });
+        let row = scan.map(|scan| scan.whole_block()).transpose()?.flatten();
+        row.ok_or_else(|| Error::new(Kind::Internal, "a block came from no scan of blocks"))
     }
 
     /// Ends the scan.

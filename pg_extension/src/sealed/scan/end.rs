@@ -5,10 +5,12 @@ use pgrx::pg_sys;
 
 use super::{Order, Scan, blank};
 use crate::{
+    hypertable::datum,
     sealed::{
         ends::{End, Known},
         open::Head,
         place,
+        tip::LastRow,
     },
     server::error::Result,
 };
@@ -26,8 +28,17 @@ impl Scan {
     ) -> Result<bool> {
         let Some(source) = self.source.as_mut() else { return Ok(false) };
         let end = if order == Order::Falling { End::Last } else { End::First };
+        if source.has_block && source.has_tips() {
+            // SAFETY: the caller's promise.
+            match unsafe { self.give_tip(slot)? } {
+                Tip::Given => return Ok(true),
+                Tip::Outside => return Ok(false),
+                Tip::Untold => {}
+            }
+        }
+        let Some(source) = self.source.as_mut() else { return Ok(false) };
         while source.has_block {
-            let row = source.row();
+            let row = source.row()?;
             let head = Head::read(&self.layout, row)?;
             if !head.may_hold(&self.layout, &self.keys) {
                 self.counters.skipped += 1;
@@ -57,4 +68,40 @@ impl Scan {
         }
         Ok(false)
     }
+
+    /// As [`Self::give_end`], from what the index tells of the block that ends last.
+    unsafe fn give_tip(&mut self, slot: *mut pg_sys::TupleTableSlot) -> Result<Tip> {
+        let Some(source) = &self.source else { return Ok(Tip::Untold) };
+        let row = source.tip();
+        let last_time = datum::time_of(row.value(row.columns.last_time), self.layout.time_column().form);
+        if !(self.from..=self.to).contains(&last_time) {
+            return Ok(Tip::Outside);
+        }
+        let segment = row.columns.segment.map_or(pg_sys::Datum::from(0), |column| row.value(column));
+        // SAFETY: as there; the source stays on the entry.
+        unsafe {
+            let Some(last) = LastRow::read(&self.layout, row)? else { return Ok(Tip::Untold) };
+            blank(slot);
+            for position in &self.carried.needed {
+                let Known::Value(value) = last.value(&self.layout, *position, segment)? else {
+                    return Ok(Tip::Untold);
+                };
+                *(*slot).tts_values.add(*position) = value.unwrap_or(pg_sys::Datum::from(0));
+                *(*slot).tts_isnull.add(*position) = value.is_none();
+            }
+            (*slot).tts_tid = place::of_row(place::of_block(row.place())?, last.rows as usize - 1);
+        }
+        self.has_given_end = true;
+        Ok(Tip::Given)
+    }
+}
+
+/// What became of the last row of a block, as the index tells it.
+enum Tip {
+    /// It is in the slot.
+    Given,
+    /// It is not among the times that are wanted.
+    Outside,
+    /// The index does not tell all that is wanted.
+    Untold,
 }

@@ -11,13 +11,21 @@ use crate::{
     server::error::{Error, Kind, Result},
 };
 
-/// So many blocks of a segment are passed over before the next segment is looked up.
+/// So many blocks of a segment are passed over before the next segment is looked up, which costs as much as these steps.
 const STEPS_MAX: usize = 4;
+/// Likewise of entries of the index.
+const STEPS_MAX_IN_INDEX: usize = 64;
 
 impl Scan {
-    /// The block on which a scan of blocks stands.
+    /// The block on which a scan of blocks stands; of the newest of a segment perhaps only what the index tells
+    /// ([`BlockRow::is_whole`]).
     pub(in crate::sealed) fn block(&self) -> Option<BlockRow> {
-        self.source.as_ref().filter(|source| source.has_block).map(Source::row)
+        self.source.as_ref().filter(|source| source.has_block).map(Source::tip)
+    }
+
+    /// All of the block on which a scan of blocks stands.
+    pub(in crate::sealed) fn whole_block(&mut self) -> Result<Option<BlockRow>> {
+        self.source.as_mut().filter(|source| source.has_block).map(Source::row).transpose()
     }
 
     /// The bounds of the time, both included.
@@ -50,26 +58,34 @@ impl Scan {
         if !source.has_block {
             return Ok(());
         }
+        let steps_max = if source.has_tips() { STEPS_MAX_IN_INDEX } else { STEPS_MAX };
         self.remember_segment(Some(source.value(column)))?;
-        // A look-up costs as much as a few steps. The elements of an array would be looked up from the first one again.
+        // The elements of an array would be looked up from the first one again.
         let can_look_up = !self.block_keys.iter().any(|key| key.is_array);
         let mut steps = 0;
         loop {
             let Some(source) = &mut self.source else { return Ok(()) };
-            if steps == STEPS_MAX && can_look_up {
+            if steps == steps_max && can_look_up {
                 let after = self.after_segment()?;
                 let mut keys = self.block_keys.clone();
                 keys.push(after);
                 if let Some(source) = &mut self.source {
                     source.restart(&keys);
-                    source.advance();
+                    source.step();
+                    source.step_until_seen();
                 }
                 // The scan's key points into it.
                 self.looked_up = self.segment.take();
                 return Ok(());
             }
             steps += 1;
-            if !source.advance() || !self.is_same_segment() {
+            if !source.step() {
+                return Ok(());
+            }
+            if !self.is_same_segment() {
+                if let Some(source) = &mut self.source {
+                    source.step_until_seen();
+                }
                 return Ok(());
             }
         }
