@@ -8,6 +8,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
 };
 
 use headroom_core::block::codec::Codec;
@@ -32,8 +33,29 @@ const BLOCK_WEIGHT: usize = 16;
 /// Times by the segment's datum, which is passed by value.
 #[derive(Default)]
 pub(super) struct KnownTimes {
-    segments: RefCell<HashMap<usize, Vec<Block>>>,
+    segments: RefCell<HashMap<usize, Vec<Block>, BuildHasherDefault<Mixed>>>,
     weight: Cell<usize>,
+    /// The segment and time that were free last: a row that is inserted with `ON CONFLICT` asks twice.
+    last_free: Cell<Option<(usize, i64)>>,
+}
+
+/// Mixes the bits of one number: it is a segment of the caller's own table, so nobody chooses it to collide.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_usize(usize::from(*byte)));
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        // Knuth's multiplicative method with 2⁶⁴ over the golden ratio.
+        self.0 = (self.0.rotate_left(5) ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
 }
 
 struct Block {
@@ -42,6 +64,27 @@ struct Block {
     rows: u32,
     place: pg_sys::ItemPointerData,
     times: Times,
+}
+
+impl Block {
+    /// Whether its rows begin and end around this time.
+    fn has_around(&self, time: i64) -> bool {
+        self.first <= time && time <= self.last
+    }
+}
+
+/// Whether no row of these blocks has this time; nothing while times are not read that may be it.
+fn is_free(blocks: &[Block], time: i64) -> Option<bool> {
+    let mut is_free = true;
+    for block in blocks.iter().filter(|block| block.has_around(time)) {
+        is_free &= match &block.times {
+            Times::Every(step) => (time - block.first) % step != 0,
+            Times::List(times) => times.binary_search(&time).is_err(),
+            Times::Gone => false,
+            Times::Unread => return None,
+        };
+    }
+    Some(is_free)
 }
 
 enum Times {
@@ -73,24 +116,42 @@ impl KnownTimes {
             return Ok(false);
         }
         let bits = segment.map_or(0, |datum| datum.value());
+        if self.last_free.get() == Some((bits, time)) {
+            return Ok(true);
+        }
+        let known = self.segments.borrow().get(&bits).and_then(|blocks| is_free(blocks, time));
+        let is_free = match known {
+            Some(is_free) => is_free,
+            // SAFETY: the caller's promise.
+            None => unsafe { self.look(keys, segment, bits, time)? },
+        };
+        if is_free {
+            self.last_free.set(Some((bits, time)));
+        }
+        Ok(is_free)
+    }
+
+    /// As [`Self::has_none`], reading what is not known yet.
+    unsafe fn look(
+        &self,
+        keys: &Keys,
+        segment: Option<pg_sys::Datum>,
+        bits: usize,
+        time: i64,
+    ) -> Result<bool> {
         // Taken out while the server is asked.
         let mut blocks = match self.segments.borrow_mut().remove(&bits) {
             Some(blocks) => blocks,
             // SAFETY: the caller's promise.
             None => unsafe { self.read(keys, segment) },
         };
-        let mut is_free = true;
-        for block in blocks.iter_mut().filter(|block| block.first <= time && time <= block.last) {
+        for block in blocks.iter_mut().filter(|block| block.has_around(time)) {
             if matches!(block.times, Times::Unread) {
                 // SAFETY: the block was seen there.
                 unsafe { self.read_times(keys, block)? };
             }
-            is_free &= match &block.times {
-                Times::Every(step) => (time - block.first) % step != 0,
-                Times::List(times) => times.binary_search(&time).is_err(),
-                Times::Unread | Times::Gone => false,
-            };
         }
+        let is_free = is_free(&blocks, time).unwrap_or(false);
         let mut segments = self.segments.borrow_mut();
         if self.weight.get() > KEPT_TIMES {
             segments.clear();

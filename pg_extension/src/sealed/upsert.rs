@@ -4,9 +4,9 @@
 //! run, one more row trigger, which fires after all others: with `DO NOTHING` it leaves out a row whose key is sealed,
 //! with `DO UPDATE` it unseals the block that has the key, and the server then finds the conflict itself.
 
-use std::ffi::CStr;
+use std::{ffi::CStr, rc::Rc};
 
-use pgrx::{pg_guard, pg_sys, prelude::*};
+use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*};
 
 use super::{
     keys,
@@ -146,7 +146,7 @@ pub unsafe extern "C-unwind" fn headroom_meet_sealed_key(call: pg_sys::FunctionC
         if (*trigger).tgoid != pg_sys::InvalidOid || (*trigger).tgnargs != 2 {
             misused().raise();
         }
-        let keeps = or_raise(meet(data));
+        let keeps = or_raise(meet(data, &*statement(call, data)));
         pg_sys::Datum::from(if keeps { (*data).tg_trigtuple } else { std::ptr::null_mut() })
     }
 }
@@ -155,19 +155,40 @@ fn misused() -> Error {
     Error::new(Kind::WrongObject, "headroom.meet_sealed_key() is not to be called").hint("DROP TRIGGER …;")
 }
 
+/// What the trigger remembers while its statement runs.
+struct Statement {
+    updates: bool,
+    node: *mut pg_sys::ModifyTableState,
+    known: Option<Rc<keys::Keys>>,
+}
+
+/// The statement of this call: made at the first one, kept with the server's description of the function.
+unsafe fn statement(call: pg_sys::FunctionCallInfo, data: *mut pg_sys::TriggerData) -> *const Statement {
+    // SAFETY: as the trigger's; the description lives as long as the statement.
+    unsafe {
+        let function = (*call).flinfo;
+        if (*function).fn_extra.is_null() {
+            let arguments = (*(*data).tg_trigger).tgargs;
+            let address = CStr::from_ptr(*arguments.add(1)).to_str().ok();
+            let address = address.and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+            let made = Statement {
+                updates: CStr::from_ptr(*arguments) == c"update",
+                node: address as *mut pg_sys::ModifyTableState,
+                known: or_raise(keys::of((*(*data).tg_relation).rd_id)),
+            };
+            (*function).fn_extra =
+                PgMemoryContexts::For((*function).fn_mcxt).leak_and_drop_on_delete(made).cast();
+        }
+        (*function).fn_extra.cast()
+    }
+}
+
 /// Whether the row is to be inserted.
-unsafe fn meet(data: *mut pg_sys::TriggerData) -> Result<bool> {
+unsafe fn meet(data: *mut pg_sys::TriggerData, statement: &Statement) -> Result<bool> {
     // SAFETY: as the trigger's.
     unsafe {
-        let arguments = (*(*data).tg_trigger).tgargs;
-        let updates = CStr::from_ptr(*arguments) == c"update";
-        let node = CStr::from_ptr(*arguments.add(1))
-            .to_str()
-            .ok()
-            .and_then(|text| text.parse::<usize>().ok())
-            .unwrap_or(0) as *mut pg_sys::ModifyTableState;
-        let table = (*(*data).tg_relation).rd_id;
-        let Some(known) = keys::of(table)? else { return Ok(true) };
+        let Statement { updates, node, known: Some(known) } = statement else { return Ok(true) };
+        let (updates, node) = (*updates, *node);
         let slot = (*data).tg_trigslot;
         pg_sys::slot_getallattrs(slot);
         let value = |position: usize| match known.positions()[position] {
