@@ -80,8 +80,9 @@ pub(crate) fn resource_word(resource: Resource) -> &'static str {
 
 /// A snake_case name as words: "file_system" is "File system", and an abbreviation is written as the field writes it.
 pub(crate) fn words(name: &str) -> String {
-    if name == "nas" {
-        return "NAS".to_owned();
+    const AS_THE_FIELD_WRITES: [&str; 7] = ["NAS", "NVMe", "PCIe", "SAS", "SATA", "SCSI", "USB"];
+    if let Some(written) = AS_THE_FIELD_WRITES.iter().find(|written| written.eq_ignore_ascii_case(name)) {
+        return (*written).to_owned();
     }
     let mut text = name.replace('_', " ");
     if let Some(first) = text.get(..1).map(str::to_uppercase) {
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn names_are_written_as_words() {
         assert_eq!(words("file_system"), "File system");
-        assert_eq!(words("nas"), "NAS");
+        assert_eq!((words("nvme"), words("nas")), ("NVMe".to_owned(), "NAS".to_owned()));
         assert_eq!(words("élan"), "élan");
         assert_eq!(words(""), "");
     }

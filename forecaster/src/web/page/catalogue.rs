@@ -58,7 +58,7 @@ fn row(product: &ProductRow) -> Vec<Cell> {
         Cell::text(fits),
         Cell::text(money(product.price, &product.currency)),
         Cell::text(format!(
-            "{} days, as of {}",
+            "{} d, as of {}",
             product.lead_time_days,
             product.lead_time_as_of.strftime("%-d %b %Y")
         )),

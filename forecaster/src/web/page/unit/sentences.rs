@@ -275,7 +275,7 @@ pub(super) fn specs(
         values.dedup();
         values.join(", ")
     };
-    add("Interface", Some(each(|drive| drive.specs.interface.clone())));
+    add("Interface", Some(each(|drive| drive.specs.interface.as_deref().map(words))));
     add("Firmware", Some(each(|drive| drive.specs.firmware.clone())));
     add(
         "Rotation",
