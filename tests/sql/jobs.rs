@@ -186,3 +186,40 @@ fn code_of_a_job_stays_its_owner() {
     comes_to(&cluster, "select count(*) from headroom.job_stats where parked_at is not null", "3");
     assert_eq!(cluster.psql("db", "select count(*) from seen where who <> 'sly'"), "0");
 }
+
+/// What headroom does as somebody mightier calls nothing that a user can put in the way: functions and operators of the
+/// search path, and triggers of the table.
+#[test]
+fn nobodys_code_runs_as_somebody_mightier() {
+    let cluster = lively();
+    cluster.database("db");
+    cluster.psql(
+        "db",
+        "create role sly; create table seen (who text); grant insert on seen to public; create schema own authorization sly;
+         grant usage on schema headroom to sly; alter database db set search_path = own, pg_catalog;
+         set role sly;
+         create function own.least_of(timestamptz, timestamptz) returns timestamptz language plpgsql as $$ begin insert into public.seen values (current_user); return $2; end $$;
+         create aggregate own.min (timestamptz) (sfunc = own.least_of, stype = timestamptz);
+         create function own.times(numeric, int) returns numeric language plpgsql as $$ begin insert into public.seen values (current_user); return $1; end $$;
+         create operator own.* (function = own.times, leftarg = numeric, rightarg = int);
+         create function own.told() returns trigger language plpgsql as $$ begin insert into public.seen values (current_user); return null; end $$;
+         create table own.t (at timestamptz not null, device int not null);
+         create trigger told after delete on own.t execute function own.told();
+         alter table own.t enable row level security; alter table own.t force row level security;
+         insert into own.t select '2026-01-01'::timestamptz + n * interval '1 hour', 1 from generate_series(1, 0) n;
+         alter table own.t no force row level security;
+         insert into own.t select '2026-01-01'::timestamptz + n * interval '1 hour', 1 from generate_series(1, 100) n;
+         alter table own.t force row level security;
+         select headroom.create_hypertable('own.t', 'at', 'device');
+         select headroom.add_seal_policy('own.t', interval '1 day');",
+    );
+    comes_to(&cluster, "select max(last_outcome) from headroom.job_stats", "done");
+    cluster.psql(
+        "db",
+        "set role sly; set search_path = own, pg_catalog; call headroom.run_job(1);
+         alter table own.t no force row level security; insert into own.t values ('2026-01-01', 2); alter table own.t force row level security;
+         select headroom.delete_older('own.t', interval '1 day')",
+    );
+    assert_eq!(cluster.psql("db", "select count(*) from own.t"), "0");
+    assert_eq!(cluster.psql("db", "select distinct who from public.seen"), "sly");
+}

@@ -128,6 +128,34 @@ fn rows_that_change_between_reading_and_sealing_stay_as_they_are_now() {
     assert_eq!(cluster.psql("db", SAME), "0|3028");
 }
 
+/// A table that is written anew in between has other rows where the old ones were.
+#[test]
+fn rows_that_move_between_reading_and_sealing_are_not_sealed() {
+    let cluster = Cluster::start();
+    readings(&cluster);
+    cluster.psql("db", "create index by_used on readings (used desc)");
+    for (rewrite, until) in [("vacuum full readings", "03:00"), ("cluster readings using by_used", "06:00")] {
+        let old = format!("where at < '2026-01-01 {until}'");
+        cluster.psql("db", &format!("delete from readings {old}; delete from plain {old}"));
+        let mut psql = cluster.client_program("psql");
+        let begin = "select headroom.begin_sealing('readings', timestamptz '2026-01-08')";
+        psql.args(["-XAtq", "-d", "db"]);
+        for sql in [
+            begin,
+            rewrite,
+            "select headroom.seal_slice('readings', 0)",
+            "select headroom.seal_slice('readings', 1)",
+        ] {
+            psql.args(["-c", sql]);
+        }
+        let output = psql.output().expect("psql runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("the places of all rows of public.readings changed"), "{rewrite}: {told}");
+        let differences = cluster.psql("db", "select count(*) from ((table readings except all table plain) union all (table plain except all table readings)) d");
+        assert_eq!(differences, "0", "{rewrite}");
+    }
+}
+
 #[test]
 fn a_slice_that_was_not_begun_or_does_not_fit_any_more_is_refused() {
     let cluster = Cluster::start();

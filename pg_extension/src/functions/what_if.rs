@@ -32,7 +32,7 @@ fn answer_with(asked: &Asked, added: f64, growth: f64) -> Result<Forecast> {
     if !(wanted > 0.0 && wanted.is_finite()) {
         return Err(Error::new(
             Kind::InvalidArgument,
-            format!("with {added} added, a limit of {wanted} would be left"),
+            format!("with {added:e} added, a limit of {wanted:e} would be left"),
         )
         .hint("Take away less than there is."));
     }

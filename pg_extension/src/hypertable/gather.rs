@@ -104,6 +104,8 @@ pub(super) struct Gathered {
     pub(super) tapes_a_slice: usize,
     /// What the table's rows looked like.
     descriptor: pg_sys::TupleDesc,
+    /// In which file they were: in another one they have other places.
+    file: pg_sys::Oid,
 }
 
 impl Gathered {
@@ -125,6 +127,7 @@ impl Gathered {
                 tapes: Vec::new(),
                 tapes_a_slice: SLICE_BYTES / tape_bytes,
                 descriptor: pg_sys::CreateTupleDescCopyConstr(descriptor),
+                file: (*table.as_ptr()).rd_node.relNode,
             };
             memory::enter(before);
             gathered.tapes.extend((0..count).map(|_| Tape::new()));
@@ -175,15 +178,22 @@ impl Gathered {
         }
     }
 
-    /// Refuses a table whose columns are no longer those of the rows.
-    pub(super) fn require_same_columns(&self, table: &Open) -> Result<()> {
+    /// Refuses a table whose columns are no longer those of the rows, or that was written anew (by VACUUM FULL, CLUSTER,
+    /// TRUNCATE): the places of its rows are then those of others. The lock under which the table is open keeps that away.
+    pub(super) fn require_same_table(&self, table: &Open) -> Result<()> {
         // SAFETY: both descriptions are there as long as this runs.
-        if unsafe { pg_sys::equalTupleDescs(self.descriptor, (*table.as_ptr()).rd_att) } {
-            return Ok(());
-        }
+        let (has_same_columns, file) = unsafe {
+            let relation = table.as_ptr();
+            (pg_sys::equalTupleDescs(self.descriptor, (*relation).rd_att), (*relation).rd_node.relNode)
+        };
+        let what = match (has_same_columns, file == self.file) {
+            (true, true) => return Ok(()),
+            (false, _) => "the columns of",
+            (true, false) => "the places of all rows of",
+        };
         Err(Error::new(
             Kind::Serialization,
-            format!("the columns of {} changed while it was sealed", relation::name(self.relation)),
+            format!("{what} {} changed while it was sealed", relation::name(self.relation)),
         )
         .hint("Try again."))
     }

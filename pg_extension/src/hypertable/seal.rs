@@ -163,7 +163,7 @@ fn next_slice(oid: pg_sys::Oid, slice: i32) -> Result<i64> {
     }
     let layout = Layout::of_hypertable(oid)?.ok_or_else(not_begun)?;
     let table = Open::with(oid, pg_sys::AccessShareLock);
-    gathered.require_same_columns(&table)?;
+    gathered.require_same_table(&table)?;
     let count = gathered.tapes.len().min(gathered.tapes_a_slice);
     let mut tapes: Vec<Tape> = gathered.tapes.drain(..count).collect();
     let moved = move_rows(&layout, &table, &mut tapes, || writers::keep_away(oid))?;

@@ -2,6 +2,7 @@
 
 use pgrx::prelude::*;
 
+use super::datum;
 use crate::server::error::{Error, Kind, Result};
 
 /// A column of the table.
@@ -70,7 +71,7 @@ impl Facts {
                 }
             };
             let mut columns = Vec::new();
-            for row in client.select(COLUMNS, None, &[relation.into()])? {
+            for row in datum::with_exact_text(|| client.select(COLUMNS, None, &[relation.into()]))? {
                 columns.push(Column {
                     name: text(row.get(1)?)?,
                     kind: text(row.get(2)?)?,

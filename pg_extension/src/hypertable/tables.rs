@@ -235,8 +235,8 @@ fn guard_of(hypertable: pg_sys::Oid) -> Result<Option<pg_sys::Oid>> {
     )?)
 }
 
-/// Gives the tables beside a hypertable to its owner: who may alter it may then alter them.
-pub(crate) fn follow_owner(entry: &catalogue::Entry) {
+/// Gives the tables beside a hypertable, and its policies, to its owner: who may alter it may then alter them.
+pub(crate) fn follow_owner(entry: &catalogue::Entry) -> Result<()> {
     let owner = Open::with(entry.relation, pg_sys::AccessShareLock).owner();
     for oid in [entry.sealed, entry.blocks].into_iter().flatten() {
         if Open::with(oid, pg_sys::AccessShareLock).owner() != owner {
@@ -245,6 +245,10 @@ pub(crate) fn follow_owner(entry: &catalogue::Entry) {
             unsafe { pg_sys::ATExecChangeOwner(oid, owner, true, lock) };
         }
     }
+    catalogue::write(
+        "UPDATE headroom.jobs SET owner = $2 WHERE relation OPERATOR(pg_catalog.=) $1 AND owner OPERATOR(pg_catalog.<>) $2",
+        &[entry.relation.into(), owner.into()],
+    )
 }
 
 /// Whether rows are sealed.

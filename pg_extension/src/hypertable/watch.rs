@@ -132,7 +132,7 @@ unsafe fn altered(tree: *mut pg_sys::Node) -> Result<()> {
         let entry = catalogue::entry(hypertable)?;
         if let Some((entry, sealed)) = entry.and_then(|entry| entry.sealed.map(|sealed| (entry, sealed))) {
             refuse_lost_child(hypertable, sealed)?;
-            tables::follow_owner(&entry);
+            tables::follow_owner(&entry)?;
             number_new_columns(hypertable)?;
             // SAFETY: the server's own parse tree.
             if refuse_changed_types(&entry, &unsafe { retyped(tree) })? {

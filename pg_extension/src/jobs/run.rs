@@ -12,7 +12,8 @@ use crate::{
     hypertable::catalogue,
     server::{
         error::{Error, Kind, Result, or_raise},
-        identity, own_query, relation,
+        identity, own_query,
+        relation::{self, Open},
     },
 };
 
@@ -72,16 +73,16 @@ pub(super) fn steps(job_id: i32) -> Result<i32> {
 /// take several times the space. So rows wait until the oldest is a week (or, with a shorter age, that age) past it.
 fn is_worth_while(job: &Job, table: pg_sys::Oid) -> Result<bool> {
     let Some(names) = catalogue::names(table)? else { return Ok(true) };
-    // As the superuser: policies must hide no row from the schedule. Nothing is called but comparisons of times.
-    let superuser = pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID);
+    // Policies must hide no row from the schedule.
+    let owner = Open::with(table, pg_sys::AccessShareLock).owner();
     let time = quote_identifier(&names.time);
     let sql = format!(
-        "SELECT min({time}) OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) $1::pg_catalog.interval
+        "SELECT pg_catalog.min({time}) OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) $1::pg_catalog.interval
              OPERATOR(pg_catalog.-) LEAST($1::pg_catalog.interval, '7 days'::pg_catalog.interval)) FROM ONLY {}",
         relation::name(table)
     );
     let ask = || own_query::run(|| Spi::get_one_with_args::<bool>(&sql, &[job.age().into()]));
-    let is = identity::run_as(superuser, ask)?;
+    let is = identity::run_as_owner(owner, ask)?;
     Ok(is == Some(true))
 }
 
@@ -236,7 +237,7 @@ fn note(job_id: i32, run_id: i64, outcome: &str, rows: Option<i64>, why: Option<
     )?;
     write(
         "DELETE FROM headroom.job_runs WHERE job_id OPERATOR(pg_catalog.=) $1 AND run_id OPERATOR(pg_catalog.<)
-            (SELECT min(run_id) FROM (SELECT run_id FROM headroom.job_runs WHERE job_id OPERATOR(pg_catalog.=) $1
+            (SELECT pg_catalog.min(run_id) FROM (SELECT run_id FROM headroom.job_runs WHERE job_id OPERATOR(pg_catalog.=) $1
               ORDER BY run_id DESC LIMIT $2) kept)",
         &[job_id.into(), RUNS_KEPT.into()],
     )

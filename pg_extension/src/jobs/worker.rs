@@ -7,7 +7,7 @@ use pgrx::{
 };
 
 use super::run;
-use crate::server::error::or_raise;
+use crate::server::{error::or_raise, identity};
 
 // Of the server: not among pgrx's bindings, or not as a function that a signal can call.
 unsafe extern "C-unwind" {
@@ -40,6 +40,16 @@ pub extern "C-unwind" fn headroom_job_worker(database: pg_sys::Datum) {
 
 /// Jobs that are due, the longest waiting first, with their longest step in milliseconds. `None` where the extension is not.
 fn due() -> Option<Vec<(i32, i32)>> {
+    system_path(due_jobs)
+}
+
+/// The worker is mighty, and the database's owner can set its search path.
+fn system_path<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: a variable of this backend.
+    identity::run_as(unsafe { pg_sys::GetUserId() }, body)
+}
+
+fn due_jobs() -> Option<Vec<(i32, i32)>> {
     let there = Spi::get_one::<bool>("SELECT pg_catalog.to_regclass('headroom.jobs') IS NOT NULL");
     if !matches!(there, Ok(Some(true))) {
         return None;
@@ -59,11 +69,13 @@ fn due() -> Option<Vec<(i32, i32)>> {
 
 /// Whether somebody waits to drop this database: then this process gets out of the way.
 fn is_to_be_dropped() -> bool {
-    let waits = Spi::get_one::<bool>(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'object' AND classid = 'pg_catalog.pg_database'::regclass
-            AND mode = 'AccessExclusiveLock'
-            AND objid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))",
-    );
+    let waits = system_path(|| {
+        Spi::get_one::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'object' AND classid = 'pg_catalog.pg_database'::regclass
+                AND mode = 'AccessExclusiveLock'
+                AND objid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))",
+        )
+    });
     matches!(waits, Ok(Some(true)))
 }
 

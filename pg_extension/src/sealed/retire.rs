@@ -69,12 +69,12 @@ fn delete(oid: pg_sys::Oid, older_than: pgrx::AnyElement) -> Result<i64> {
     }
     block_store::changed();
     seal::add_to_estimate(&layout, -deleted);
-    // What is left: rows that are not sealed, and those of blocks that reach over the time. As the superuser: policies
-    // must hide no row from the owner's own command; the statement calls nothing but the time's comparison.
-    let superuser = pg_sys::Oid::from(pg_sys::BOOTSTRAP_SUPERUSERID);
+    // What is left: rows that are not sealed, and those of blocks that reach over the time. Policies must hide no row from
+    // the owner's own command, and triggers of the statement must run as nobody mightier.
+    let owner = Open::with(oid, pg_sys::NoLock).owner();
     let sql =
         format!("DELETE FROM {name} WHERE {} OPERATOR(pg_catalog.<) $1", quote_identifier(&column.name));
-    let rest = identity::run_as(superuser, || {
+    let rest = identity::run_as_owner(owner, || {
         Spi::connect_mut(|client| {
             // SAFETY: the value is of the time column's type.
             let argument = unsafe { pgrx::datum::DatumWithOid::new(time, column.type_oid) };

@@ -2,13 +2,44 @@
 
 use pgrx::pg_sys;
 
-/// Runs `body` as this role, for name look-ups and permission checks alike.
+/// Runs `body` as this role, for name look-ups and permission checks alike, with the system's search path: no function or
+/// operator that a user has put before the system's runs as somebody mightier.
 ///
-/// The caller has checked what its user may do. When `body` raises an error, the server itself puts the user back
-/// while it aborts the (sub)transaction. SQL run here names every function and operator with its schema: the search
-/// path is still the user's.
+/// The caller has checked what its user may do. When `body` raises an error, the server itself puts user and search path
+/// back while it aborts the (sub)transaction. SQL run here names its tables with their schemas.
 pub(crate) fn run_as<T>(role: pg_sys::Oid, body: impl FnOnce() -> T) -> T {
-    run_with(role, pg_sys::SECURITY_LOCAL_USERID_CHANGE, body)
+    with_system_path(|| run_with(role, pg_sys::SECURITY_LOCAL_USERID_CHANGE, body))
+}
+
+/// As [`run_as`], as the owner of a table on which every policy is to be passed over, forced ones too. Its triggers run as
+/// the owner, and leave nothing behind.
+pub(crate) fn run_as_owner<T>(owner: pg_sys::Oid, body: impl FnOnce() -> T) -> T {
+    let flags = pg_sys::SECURITY_LOCAL_USERID_CHANGE
+        | pg_sys::SECURITY_RESTRICTED_OPERATION
+        | pg_sys::SECURITY_NOFORCE_RLS;
+    with_system_path(|| run_with(owner, flags, body))
+}
+
+fn with_system_path<T>(body: impl FnOnce() -> T) -> T {
+    // SAFETY: a nest level of settings, closed below; when `body` raises an error the server closes it.
+    let level = unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        pg_sys::set_config_option(
+            c"search_path".as_ptr(),
+            c"pg_catalog, pg_temp".as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
+        level
+    };
+    let value = body();
+    // SAFETY: the level opened above.
+    unsafe { pg_sys::AtEOXact_GUC(true, level) };
+    value
 }
 
 /// As [`run_as`], for code of the role's own that somebody mightier runs: it leaves nothing behind that would run later as
