@@ -151,6 +151,12 @@ fn extension(path: &Path) -> String {
     path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
 }
 
+/// Whether a text that cannot be read says what it was meant to be: half a capture is damaged, whatever it is called.
+fn names_itself(bytes: &[u8]) -> bool {
+    let beginning = String::from_utf8_lossy(&bytes[..bytes.len().min(4_096)]);
+    ["\"json_format_version\"", "\"@odata.", "\"report\""].iter().any(|mark| beginning.contains(mark))
+}
+
 fn is_capture_name(path: &Path) -> bool {
     matches!(extension(path).as_str(), "json" | "bin" | "raw" | "hex")
 }
@@ -188,7 +194,7 @@ fn report(file: &File, page: Option<PageName>, trees: &BTreeMap<PathBuf, Redfish
             | CaptureError::Empty
             | CaptureError::NotText
             | CaptureError::NotJson(_),
-        ) if file.is_found && !is_capture_name(&file.path) => None,
+        ) if file.is_found && !is_capture_name(&file.path) && !names_itself(&bytes) => None,
         Err(error) => Some(Report::failed(name, EX_DATAERR, error.to_string())),
     }
 }
@@ -230,5 +236,52 @@ fn service_root(path: &Path, json: &Value) -> PathBuf {
         folder.ancestors().nth(depth).unwrap_or(folder).to_owned()
     } else {
         folder.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::{Args, write_reports};
+
+    const DRIVE: &str = r#"{"json_format_version":[1,0],"smartctl":{"exit_status":0},"serial_number":"S"}"#;
+
+    fn decode(path: &Path) -> (u8, Vec<(String, u64)>) {
+        let args = Args { paths: vec![path.to_owned()], page: None, pretty: false };
+        let mut out = Vec::new();
+        let exit = write_reports(&args, &mut out);
+        let results = String::from_utf8(out).unwrap();
+        let results = results.lines().map(|line| {
+            let result: Value = serde_json::from_str(line).unwrap();
+            let file = Path::new(result["file"].as_str().unwrap()).file_name().unwrap();
+            (file.to_str().unwrap().to_owned(), result["exit"].as_u64().unwrap())
+        });
+        (exit, results.collect())
+    }
+
+    #[test]
+    fn a_folder_gives_one_result_a_capture_and_the_worst_files_code() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+        write("a.json", DRIVE.as_bytes());
+        write("b-vpd_80.dump", b"\0\x80\0\x02AB");
+        write("notes.txt", b"taken on Monday");
+        write("settings.json", b"{\"interval\": 5}");
+        let (exit, results) = decode(folder.path());
+        let read = ["a.json", "b-vpd_80.dump", "settings.json"].map(|name| (name.to_owned(), 0));
+        assert_eq!((exit, results.as_slice()), (0, &read[..]), "the notes are no capture");
+        write("c.txt", &DRIVE.as_bytes()[..60]);
+        write("mdstat", b"Personalities : [raid1]\nmd0 : active raid1 sda1[0]\n      x blocks\n");
+        let (exit, results) = decode(folder.path());
+        assert_eq!(exit, 65);
+        let damaged: Vec<&str> =
+            results.iter().filter(|(_, exit)| *exit == 65).map(|(file, _)| file.as_str()).collect();
+        assert_eq!(damaged, ["c.txt", "mdstat"], "half a capture is damaged, whatever it is called");
+        assert_eq!(decode(&folder.path().join("missing")).0, 66);
+        assert_eq!(decode(&folder.path().join("notes.txt")).0, 65, "what is named must be readable");
     }
 }

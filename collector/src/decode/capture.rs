@@ -99,8 +99,10 @@ pub fn decode(
         (None, "json") => json_of(&documents(bytes)?, around),
         (None, _) => {
             let bytes = unicode(bytes)?;
-            match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-                Some(b'{' | b'[') => json_of(&documents(&bytes)?, around),
+            match (bytes.iter().find(|byte| !byte.is_ascii_whitespace()), PageName::of_file(name)) {
+                (Some(b'{' | b'['), _) => json_of(&documents(&bytes)?, around),
+                // No text holds a zero byte, and hardly a page holds none.
+                (_, Some(page)) if bytes.contains(&0) => raw_pages(Some(page), &bytes, around),
                 _ => text(&bytes),
             }
         }
@@ -334,6 +336,17 @@ mod tests {
         assert!(matches!(decode("x.json", b"{}", None, &around), Err(CaptureError::OtherJson)));
         assert!(matches!(decode("x.json", b"", None, &around), Err(CaptureError::Empty)));
         assert!(matches!(decode("x.json", b" \n", None, &around), Err(CaptureError::Empty)));
+    }
+
+    #[test]
+    fn a_raw_page_with_a_name_of_its_own_needs_no_ending() {
+        let around = Surroundings::default();
+        for name in ["vpd_80.dat", "sda-vpd_80", "vpd_80.dump"] {
+            let capture = decode(name, b"\0\x80\0\x02AB", None, &around).unwrap();
+            assert_eq!(capture.parts[0].findings.specs.serial.as_deref(), Some("AB"), "{name}");
+        }
+        let text = decode("log_of_today.txt", b"the disk was changed", None, &around);
+        assert!(matches!(text, Err(CaptureError::UnknownPage)), "{text:?}");
     }
 
     #[test]

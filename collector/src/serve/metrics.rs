@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use headroom_core::unit::{Component, ComponentKey, FIGURES, FigureKind, Status};
@@ -19,7 +19,10 @@ use crate::node::answer::Snapshot;
 
 /// The page's router.
 pub fn router(node: Arc<Node>) -> Router {
-    Router::new().route("/metrics", get(metrics)).fallback(|| async { Problem::NoSuchPage }).with_state(node)
+    Router::new()
+        .route("/metrics", get(metrics))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "the page is /metrics\n") })
+        .with_state(node)
 }
 
 async fn metrics(State(node): State<Arc<Node>>) -> Response {
