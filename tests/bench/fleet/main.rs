@@ -18,14 +18,12 @@ use watch::Peak;
 const SECONDS_MAX: f64 = 60.0;
 const BYTES_MAX: u64 = 2_000_000_000;
 /// Shares of memory between PostgreSQL's processes; the rest of its settings are those of every throw-away server.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("shared_preload_libraries", "headroom"),
     ("shared_buffers", "256MB"),
     ("max_wal_size", "4GB"),
     ("maintenance_work_mem", "256MB"),
     ("headroom.jobs", "off"),
-    // Sealing waits for no lock for long; the load vacuums by itself.
-    ("autovacuum", "off"),
     ("jit", "off"),
 ];
 

@@ -1,4 +1,5 @@
-//! One part of the series store's blocks, named by HEADROOM_FUZZ_PART: a codec, the directory or the rollup.
+//! One part of the series store's blocks, named by HEADROOM_FUZZ_PART: a codec, the directory, the rollup or the last
+//! row.
 //!
 //! An input either is the part's bytes, or says which block to write, which must be read as it was written, and which of
 //! its bytes to change. Checksums are put right in both cases, so that what stands behind them is met.
@@ -7,7 +8,7 @@
 use headroom_core::block::{
     ByteStrings, Column, Directory, Kind, Rollup, Values,
     codec::{self, Codec, Effort},
-    directory, rollup,
+    directory, last_row, rollup,
     rollup::{DAY, Part},
     wire::put_varint,
     write,
@@ -23,6 +24,7 @@ enum Target {
     Codec(Codec),
     Directory,
     Rollup,
+    LastRow,
 }
 
 static TARGET: LazyLock<Target> = LazyLock::new(|| {
@@ -36,6 +38,7 @@ static TARGET: LazyLock<Target> = LazyLock::new(|| {
         "sequence" => Target::Codec(Codec::Sequence),
         "directory" => Target::Directory,
         "rollup" => Target::Rollup,
+        "last-row" => Target::LastRow,
         other => panic!("HEADROOM_FUZZ_PART: no part is called {other}"),
     }
 });
@@ -72,6 +75,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
             let (head, sections) = rest.split_at(shape.rows.min(rest.len()));
             read_rollup(head, sections, &[]);
         }
+        (Target::LastRow, true) => read_last_row(&[&[1], rest].concat()),
         (target, false) => return written(target, &shape, rest),
     }
     Corpus::Keep
@@ -141,8 +145,28 @@ fn written(target: Target, shape: &Shape, input: &[u8]) -> Corpus {
             }
             read_rollup(&head, &section, &block.directory);
         }
+        Target::LastRow => {
+            let mut bytes = last_row::write(0, &[(COLUMN, &column)]);
+            let mut count = 0;
+            let back = last_row::read(&bytes, 0, |number, _| count += u32::from(number == COLUMN));
+            assert_eq!((back, count), (Ok(rows as u32), 1));
+            bytes.truncate(bytes.len() - 4);
+            change(&mut bytes);
+            read_last_row(&bytes);
+        }
     }
     Corpus::Keep
+}
+
+/// Reads a last row of these bytes.
+fn read_last_row(body: &[u8]) {
+    let checksum = crc32c::crc32c_append(crc32c::crc32c(&0_i64.to_le_bytes()), body).to_le_bytes();
+    let mut before = None;
+    let rows = last_row::read(&[body, &checksum].concat(), 0, |number, _| {
+        assert!(before.is_none_or(|before| before < number), "{before:?} before {number}");
+        before = Some(number);
+    });
+    assert_ne!(rows, Ok(0));
 }
 
 /// A column whose values are cut from the input, each with how often it stands there; or numbers at equal distances.
