@@ -156,19 +156,3 @@ fn find(attribute: i16, value: pg_sys::Oid) -> Result<Option<Entry>> {
         Ok(found)
     }
 }
-
-/// Enters a hypertable.
-pub(crate) fn enter(relation: pg_sys::Oid, time_column: &str, segment_column: Option<&str>) -> Result<()> {
-    write(
-        "INSERT INTO headroom.hypertables (relation, time_column, segment_column) VALUES ($1, $2, $3)",
-        &[relation.into(), time_column.into(), segment_column.into()],
-    )
-}
-
-/// Runs a statement on the catalogue as its owner.
-pub(crate) fn write(sql: &str, arguments: &[pgrx::datum::DatumWithOid<'_>]) -> Result<()> {
-    let owner = Open::with(relation::own(c"hypertables")?, pg_sys::AccessShareLock).owner();
-    identity::run_as(owner, || Spi::run_with_args(sql, arguments))?;
-    super::layout::Layout::forget();
-    Ok(())
-}

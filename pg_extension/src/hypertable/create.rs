@@ -6,7 +6,7 @@
 use pgrx::{PgRelation, prelude::*, spi::quote_identifier};
 
 use super::{
-    catalogue,
+    catalogue, catalogue_change,
     table_facts::{Column, Facts},
 };
 use crate::server::{
@@ -69,7 +69,7 @@ fn create(relation: &PgRelation, time: &str, segment: Option<&str>, if_not_exist
     }
     refuse_what_cannot_be_kept(&facts)?;
     refuse_columns(&facts, time, segment)?;
-    catalogue::enter(oid, time, segment)
+    catalogue_change::enter(oid, time, segment)
 }
 
 /// Refuses columns and keys of which sealed rows could not be kept.

@@ -3,6 +3,7 @@
 //! | Room | What it is for |
 //! |---|---|
 //! | [`catalogue`] | the table `headroom.hypertables` and how it is read |
+//! | [`catalogue_change`] | how it is changed |
 //! | [`layout`] | how its columns are stored in blocks |
 //! | [`datum`] | datums of the server to values of a block and back |
 //! | [`create`] | `create_hypertable`: what is asked of a table and why |
@@ -24,6 +25,7 @@
 mod begun;
 pub(crate) mod block_store;
 pub(crate) mod catalogue;
+mod catalogue_change;
 mod create;
 pub(crate) mod datum;
 mod elsewhere;

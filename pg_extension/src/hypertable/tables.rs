@@ -10,7 +10,7 @@ use pgrx::{
     spi::{quote_identifier, quote_literal},
 };
 
-use super::{catalogue, layout::Layout};
+use super::{catalogue, catalogue_change, layout::Layout};
 use crate::server::{
     error::{Error, Kind, Result},
     identity,
@@ -171,7 +171,7 @@ fn make(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
     for table in [blocks, sealed].into_iter().flatten() {
         goes_with(table, oid);
     }
-    catalogue::write(
+    catalogue_change::write(
         "UPDATE headroom.hypertables SET sealed = $2, blocks = $3, next_number = $4
          WHERE relation OPERATOR(pg_catalog.=) $1",
         &[oid.into(), sealed.into(), blocks.into(), (number + 1).into()],
@@ -218,7 +218,7 @@ pub(crate) fn unmake(entry: &catalogue::Entry) -> Result<()> {
     {
         oid.map_or(Ok(()), |oid| drop(kind, oid))?;
     }
-    catalogue::write(
+    catalogue_change::write(
         "UPDATE headroom.hypertables SET sealed = NULL, blocks = NULL, next_number = 1
          WHERE relation OPERATOR(pg_catalog.=) $1",
         &[entry.relation.into()],

@@ -9,7 +9,9 @@ use pgrx::{
     spi::{quote_identifier, quote_literal},
 };
 
-use super::{catalogue, create, datum, elsewhere, layout::Layout, table_facts::Facts, tables};
+use super::{
+    catalogue, catalogue_change, create, datum, elsewhere, layout::Layout, table_facts::Facts, tables,
+};
 use crate::server::{
     error::{Error, Kind, Result, or_raise},
     identity, relation,
@@ -183,7 +185,7 @@ unsafe fn keep_names(tree: *mut pg_sys::Node, hypertable: pg_sys::Oid) -> Result
         (text((*rename).subname), text((*rename).newname))
     };
     for column in ["time_column", "segment_column"] {
-        catalogue::write(
+        catalogue_change::write(
             &format!(
                 "UPDATE headroom.hypertables SET {column} = $3::pg_catalog.name
                  WHERE relation OPERATOR(pg_catalog.=) $1 AND {column} OPERATOR(pg_catalog.=) $2::pg_catalog.name"
@@ -271,7 +273,7 @@ fn number_new_columns(hypertable: pg_sys::Oid) -> Result<()> {
             missing.unwrap_or_default()
         );
         identity::run_as(owner, || tables::alter(&sql))?;
-        catalogue::write(
+        catalogue_change::write(
             "UPDATE headroom.hypertables SET next_number = next_number OPERATOR(pg_catalog.+) 1
              WHERE relation OPERATOR(pg_catalog.=) $1",
             &[hypertable.into()],
@@ -470,7 +472,7 @@ fn dropped() -> Result<()> {
     for (relation, blocks, is_whole) in gone {
         let Some(relation) = relation else { continue };
         if is_whole == Some(true) {
-            catalogue::write(
+            catalogue_change::write(
                 "DELETE FROM headroom.hypertables WHERE relation OPERATOR(pg_catalog.=) $1",
                 &[relation.into()],
             )?;

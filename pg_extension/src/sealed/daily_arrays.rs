@@ -4,13 +4,13 @@ use headroom_core::block::Column;
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*};
 
 use super::{
+    block_row::BlockRow,
+    carried::Give,
     daily::{Days, Statistic},
     days,
     open::{self, Head},
-    plan::Give,
     runs::{Buckets, Run},
     segments::{Asked, Queries, Segments},
-    source::BlockRow,
 };
 use crate::{
     functions::bucket::DAY,

@@ -4,8 +4,8 @@ use headroom_core::block::Rollup;
 use pgrx::pg_sys;
 
 use super::{
+    block_row::BlockRow,
     open::{bytes_of, damaged},
-    source::BlockRow,
 };
 use crate::{
     hypertable::{datum, layout::Layout},

@@ -3,7 +3,7 @@
 use pgrx::{pg_guard, pg_sys};
 
 use super::{
-    plan::{self, Order},
+    carried::{self, Order},
     scan,
 };
 
@@ -15,7 +15,7 @@ pub(super) unsafe extern "C-unwind" fn scan(
 ) {
     // SAFETY: the executor's own structures.
     unsafe {
-        let carried = plan::carried((*node).ss.ps.plan.cast());
+        let carried = carried::of((*node).ss.ps.plan.cast());
         let order = match carried.order {
             Order::Any => None,
             Order::Rising => Some(c"rising time"),

@@ -3,7 +3,7 @@
 
 use pgrx::{PgList, is_a, pg_guard, pg_sys};
 
-use super::{aggregate, upsert, visible};
+use super::{aggregate, block_query, upsert};
 use crate::{
     hypertable::layout::Layout,
     server::{
@@ -111,7 +111,7 @@ unsafe extern "C-unwind" fn paths(
             next(root, relation, index, entry);
         }
         if (*relation).reloptkind == pg_sys::RelOptKind::RELOPT_OTHER_MEMBER_REL
-            && visible::leaves_out(root, (*entry).relid)
+            && block_query::leaves_out(root, (*entry).relid)
         {
             pg_sys::mark_dummy_rel(relation);
         }

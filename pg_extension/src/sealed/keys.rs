@@ -8,7 +8,10 @@ use std::{
 
 use pgrx::pg_sys;
 
-use super::known_times::KnownTimes;
+use super::{
+    block_index::{BlockIndex, equality},
+    known_times::KnownTimes,
+};
 use crate::{
     hypertable::{
         layout::{Layout, Role},
@@ -38,15 +41,10 @@ pub(super) struct Other {
 
 /// The unique keys of a hypertable that has sealed rows.
 pub(super) struct Keys {
-    pub(super) layout: Rc<Layout>,
+    /// The index of the blocks.
+    pub(super) index: BlockIndex,
     positions: Vec<Option<usize>>,
     pub(super) unique: Vec<UniqueIndex>,
-    /// The index of the blocks by segment and last time, and that by last time.
-    pub(super) by_segment: pg_sys::Oid,
-    pub(super) by_time: pg_sys::Oid,
-    pub(super) segment_equal: pg_sys::Oid,
-    /// `<=` and `>=` of the time's type.
-    pub(super) time_functions: [pg_sys::Oid; 2],
     /// Times of sealed rows that this session has seen.
     pub(super) known_times: KnownTimes,
 }
@@ -83,7 +81,7 @@ pub(super) fn of(hypertable: pg_sys::Oid) -> Result<Option<Rc<Keys>>> {
     let Some(layout) = Layout::of_hypertable(hypertable)? else { return Ok(None) };
     let known = KNOWN.with_borrow(|known| known.get(&hypertable).cloned());
     if let Some(known) = known
-        && Rc::ptr_eq(&known.layout, &layout)
+        && Rc::ptr_eq(&known.index.layout, &layout)
     {
         return Ok(Some(known));
     }
@@ -100,32 +98,11 @@ impl Keys {
         // SAFETY: the relations are open; look-ups in the server's caches.
         unsafe {
             let unique = unique_indexes(&table, &layout, &positions)?;
-            let indexes = super::source::indexes(blocks.as_ptr());
-            let columns = layout.block_columns();
-            let find = |wanted: &[i16]| {
-                indexes
-                    .iter()
-                    .find(|index| index.columns.starts_with(wanted))
-                    .map(|index| index.oid)
-                    .ok_or_else(|| super::source::missing_index(layout.blocks))
-            };
-            let by_segment: Vec<i16> = columns.segment.into_iter().chain([columns.last_time]).collect();
-            let type_oid = layout.time_column().type_oid;
-            let [at_most, at_least] = [2, 4].map(|strategy| {
-                super::conditions::default_family(type_oid).map_or(pg_sys::InvalidOid, |family| {
-                    pg_sys::get_opcode(pg_sys::get_opfamily_member(family, type_oid, type_oid, strategy))
-                })
-            });
-            let segment_equal = layout.segment_column().map_or(pg_sys::InvalidOid, |c| equality(c.type_oid));
             Ok(Self {
-                by_segment: find(&by_segment)?,
-                by_time: find(&[columns.last_time])?,
-                segment_equal,
-                time_functions: [at_most, at_least],
+                index: BlockIndex::read(layout, &blocks)?,
                 unique,
                 positions,
                 known_times: KnownTimes::default(),
-                layout,
             })
         }
     }
@@ -138,15 +115,6 @@ impl Keys {
     /// Whether there is a key to be kept.
     pub(super) fn has_any(&self) -> bool {
         !self.unique.is_empty()
-    }
-}
-
-/// The function of `=` for a type.
-fn equality(type_oid: pg_sys::Oid) -> pg_sys::Oid {
-    // SAFETY: the server's cache of types.
-    unsafe {
-        let entry = pg_sys::lookup_type_cache(type_oid, pg_sys::TYPECACHE_EQ_OPR as i32);
-        pg_sys::get_opcode((*entry).eq_opr)
     }
 }
 

@@ -15,10 +15,9 @@ use headroom_core::block::codec::Codec;
 use pgrx::pg_sys;
 
 use super::{
-    keys::Keys,
+    block_index::{BlockIndex, dirty},
+    block_row::{BlockRow, fetch},
     open::{Head, OpenBlock},
-    probe::dirty,
-    source::{BlockRow, fetch},
 };
 use crate::{
     hypertable::{block_store, datum},
@@ -103,7 +102,7 @@ impl KnownTimes {
     /// The datum is one of the segment's type; without a segment there is none.
     pub(super) unsafe fn has_none(
         &self,
-        keys: &Keys,
+        index: &BlockIndex,
         segment: Option<pg_sys::Datum>,
         time: i64,
     ) -> Result<bool> {
@@ -111,7 +110,7 @@ impl KnownTimes {
         if block_store::has_changed_in_this_transaction() {
             return Ok(false);
         }
-        let is_by_value = keys.layout.segment_column().is_none_or(|column| column.form.is_by_value());
+        let is_by_value = index.layout.segment_column().is_none_or(|column| column.form.is_by_value());
         if !is_by_value {
             return Ok(false);
         }
@@ -123,7 +122,7 @@ impl KnownTimes {
         let is_free = match known {
             Some(is_free) => is_free,
             // SAFETY: the caller's promise.
-            None => unsafe { self.look(keys, segment, bits, time)? },
+            None => unsafe { self.look(index, segment, bits, time)? },
         };
         if is_free {
             self.last_free.set(Some((bits, time)));
@@ -134,7 +133,7 @@ impl KnownTimes {
     /// As [`Self::has_none`], reading what is not known yet.
     unsafe fn look(
         &self,
-        keys: &Keys,
+        index: &BlockIndex,
         segment: Option<pg_sys::Datum>,
         bits: usize,
         time: i64,
@@ -143,12 +142,12 @@ impl KnownTimes {
         let mut blocks = match self.segments.borrow_mut().remove(&bits) {
             Some(blocks) => blocks,
             // SAFETY: the caller's promise.
-            None => unsafe { self.read(keys, segment) },
+            None => unsafe { self.read(index, segment) },
         };
         for block in blocks.iter_mut().filter(|block| block.has_around(time)) {
             if matches!(block.times, Times::Unread) {
                 // SAFETY: the block was seen there.
-                unsafe { self.read_times(keys, block)? };
+                unsafe { self.read_times(index, block)? };
             }
         }
         let is_free = is_free(&blocks, time).unwrap_or(false);
@@ -163,18 +162,18 @@ impl KnownTimes {
     }
 
     /// The blocks of a segment, without their times.
-    unsafe fn read(&self, keys: &Keys, segment: Option<pg_sys::Datum>) -> Vec<Block> {
+    unsafe fn read(&self, index: &BlockIndex, segment: Option<pg_sys::Datum>) -> Vec<Block> {
         // SAFETY: the caller's promise; tables and index are opened and closed here.
         unsafe {
-            let layout = &keys.layout;
+            let layout = &index.layout;
             let form = layout.time_column().form;
             let table = Open::with(layout.blocks, pg_sys::AccessShareLock);
-            let index = pg_sys::index_open(keys.by_segment, pg_sys::AccessShareLock as i32);
+            let by_segment = pg_sys::index_open(index.by_segment, pg_sys::AccessShareLock as i32);
             let slot = pg_sys::table_slot_create(table.as_ptr(), std::ptr::null_mut());
             let mut snapshot = dirty();
-            let mut scan_keys = keys.scan_keys(segment, None);
+            let mut scan_keys = index.scan_keys(segment, None);
             let count = scan_keys.len() as i32;
-            let scan = pg_sys::index_beginscan(table.as_ptr(), index, &raw mut snapshot, count, 0);
+            let scan = pg_sys::index_beginscan(table.as_ptr(), by_segment, &raw mut snapshot, count, 0);
             pg_sys::index_rescan(scan, scan_keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
             let row = BlockRow { slot, columns: layout.block_columns() };
             let mut blocks = Vec::new();
@@ -191,17 +190,17 @@ impl KnownTimes {
             }
             pg_sys::index_endscan(scan);
             pg_sys::ExecDropSingleTupleTableSlot(slot);
-            pg_sys::index_close(index, pg_sys::NoLock as i32);
+            pg_sys::index_close(by_segment, pg_sys::NoLock as i32);
             self.weight.set(self.weight.get() + BLOCK_WEIGHT * (1 + blocks.len()));
             blocks
         }
     }
 
     /// Reads the times of a block.
-    unsafe fn read_times(&self, keys: &Keys, block: &mut Block) -> Result<()> {
+    unsafe fn read_times(&self, index: &BlockIndex, block: &mut Block) -> Result<()> {
         // SAFETY: the slot is one of the table's, dropped below.
         unsafe {
-            let layout = &keys.layout;
+            let layout = &index.layout;
             let table = Open::with(layout.blocks, pg_sys::AccessShareLock);
             let slot = pg_sys::table_slot_create(table.as_ptr(), std::ptr::null_mut());
             block.times = Times::Gone;

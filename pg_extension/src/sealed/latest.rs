@@ -4,13 +4,14 @@
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*, spi::quote_identifier};
 
 use super::{
+    block_row::BlockRow,
+    carried::Give,
     conditions::Comparison,
     daily_arrays,
     ends::{End, Known},
     open::{self, Head},
-    plan::Give,
     segments::{Asked, Queries, Segments},
-    source::{self, BlockRow},
+    source,
     tip::LastRow,
     visible,
 };

@@ -8,9 +8,12 @@
 //! | [`handler`] | the wrapper, its server, and which function answers which question |
 //! | [`paths`] | how many rows, which ways to read them, at what cost |
 //! | [`plan`] | the chosen way, as a plan |
+//! | [`carried`] | what the plan carries to its execution |
 //! | [`conditions`] | which conditions tell that a block need not be read |
 //! | [`scan`] | the rows, one after the other |
+//! | [`block_row`] | a row of the table of blocks |
 //! | [`source`] | which blocks, in which order |
+//! | [`tip`] | what the index by falling time tells of a block |
 //! | [`open`] | one block with the columns that are wanted |
 //! | [`ends`] | the values of its first and last row, not decoded |
 //! | [`days`] | the days of one block, not decoded |
@@ -23,10 +26,12 @@
 //! | [`modify`] | UPDATE, DELETE and TRUNCATE of sealed rows |
 //! | [`guard`] | how new rows are noticed that have a sealed key |
 //! | [`keys`] | the unique keys that sealed rows keep |
+//! | [`block_index`] | blocks found by segment and time without a plan |
 //! | [`probe`] | which sealed row has a key |
 //! | [`known_times`] | times of sealed rows that a session has seen |
 //! | [`latest`] | the newest row of each segment, from the heads of blocks |
 //! | [`segments`] | unsealed rows and blocks side by side, segment after segment |
+//! | [`block_query`] | what the planner is told of a query that is to give blocks |
 //! | [`visible`] | blocks as a whole, of which the caller may see every row |
 //! | [`aggregate`] | aggregates from summaries and columns, without rows |
 //! | [`runs`] | rows cut into buckets of time |
@@ -36,6 +41,10 @@
 //! | [`hooks`] | what is done to statements as they begin |
 
 mod aggregate;
+mod block_index;
+mod block_query;
+mod block_row;
+mod carried;
 mod conditions;
 mod daily;
 mod daily_arrays;

@@ -6,8 +6,8 @@ use std::{collections::HashMap, rc::Rc};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*};
 
 use super::{
+    block_row::{BlockRow, fetch},
     place,
-    source::{BlockRow, fetch},
     unseal::Unsealer,
     upsert::command_before,
 };

@@ -3,7 +3,7 @@
 use headroom_core::block::{Column, Damage, Directory, Entry, Values};
 use pgrx::{pg_sys, varlena};
 
-use super::{conditions::KeyCondition, place, source::BlockRow};
+use super::{block_row::BlockRow, conditions::KeyCondition, place};
 use crate::{
     hypertable::{
         datum::{self, Collector, Datums},

@@ -5,8 +5,8 @@ use std::ptr;
 use pgrx::{PgList, pg_guard, pg_sys};
 
 use super::{
+    carried::{Give, Order, ROWS_A_BLOCK},
     conditions::{self, Comparison, Condition},
-    plan::{Give, Order, ROWS_A_BLOCK},
 };
 use crate::{
     hypertable::layout::Layout,

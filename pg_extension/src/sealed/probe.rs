@@ -9,9 +9,10 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use pgrx::pg_sys;
 
 use super::{
+    block_index::dirty,
+    block_row::BlockRow,
     keys::{Keys, UniqueIndex},
     open::{Head, OpenBlock},
-    source::BlockRow,
 };
 use crate::{
     hypertable::{block_store, datum},
@@ -56,7 +57,7 @@ impl Keys {
         value: impl Fn(usize) -> (pg_sys::Datum, bool),
         is_asked: impl Fn(pg_sys::Oid) -> bool,
     ) -> Result<Option<Found>> {
-        let layout = &self.layout;
+        let layout = &self.index.layout;
         let (datum, is_null) = value(layout.time);
         if is_null {
             return Ok(None);
@@ -67,7 +68,7 @@ impl Keys {
         }
         let segment = layout.segment.map(|position| value(position).0);
         // SAFETY: the caller's promise.
-        if unsafe { self.known_times.has_none(self, segment, time)? } {
+        if unsafe { self.known_times.has_none(&self.index, segment, time)? } {
             return Ok(None);
         }
         let asked: Vec<_> = self
@@ -105,7 +106,7 @@ impl Keys {
         // SAFETY: variables of this backend.
         let now =
             unsafe { ((*pg_sys::MyProc).lxid, pg_sys::GetCurrentSubTransactionId(), block_store::changes()) };
-        let hypertable = self.layout.hypertable;
+        let hypertable = self.index.layout.hypertable;
         let known = SEEN.with_borrow(|seen| {
             seen.get(&hypertable).filter(|seen| seen.transaction == now).map(|seen| seen.latest)
         });
@@ -123,23 +124,23 @@ impl Keys {
     unsafe fn read_latest(&self) -> Option<i64> {
         // SAFETY: the caller's promise: everything is closed again.
         unsafe {
-            let blocks = Open::with(self.layout.blocks, pg_sys::AccessShareLock);
-            let index = pg_sys::index_open(self.by_time, pg_sys::AccessShareLock as i32);
+            let blocks = Open::with(self.index.layout.blocks, pg_sys::AccessShareLock);
+            let index = pg_sys::index_open(self.index.by_time, pg_sys::AccessShareLock as i32);
             let slot = pg_sys::table_slot_create(blocks.as_ptr(), std::ptr::null_mut());
             let mut snapshot = dirty();
             let scan = pg_sys::index_beginscan(blocks.as_ptr(), index, &raw mut snapshot, 0, 0);
             pg_sys::index_rescan(scan, std::ptr::null_mut(), 0, std::ptr::null_mut(), 0);
             // The index by last time alone rises; the one by last time, falling, that stands in for it without a
             // segment column falls.
-            let direction = if self.layout.segment.is_some() {
+            let direction = if self.index.layout.segment.is_some() {
                 pg_sys::ScanDirection::BackwardScanDirection
             } else {
                 pg_sys::ScanDirection::ForwardScanDirection
             };
             let latest = pg_sys::index_getnext_slot(scan, direction, slot).then(|| {
                 pg_sys::slot_getallattrs(slot);
-                let row = BlockRow { slot, columns: self.layout.block_columns() };
-                datum::time_of(row.value(row.columns.last_time), self.layout.time_column().form)
+                let row = BlockRow { slot, columns: self.index.layout.block_columns() };
+                datum::time_of(row.value(row.columns.last_time), self.index.layout.time_column().form)
             });
             pg_sys::index_endscan(scan);
             pg_sys::ExecDropSingleTupleTableSlot(slot);
@@ -158,13 +159,13 @@ impl Keys {
     ) -> Result<Probed> {
         // SAFETY: the caller's promise; tables and index are opened and closed here.
         unsafe {
-            let layout = &self.layout;
+            let layout = &self.index.layout;
             let columns = layout.block_columns();
             let blocks = Open::with(layout.blocks, pg_sys::AccessShareLock);
-            let index = pg_sys::index_open(self.by_segment, pg_sys::AccessShareLock as i32);
+            let index = pg_sys::index_open(self.index.by_segment, pg_sys::AccessShareLock as i32);
             let slot = pg_sys::table_slot_create(blocks.as_ptr(), std::ptr::null_mut());
             let mut snapshot = dirty();
-            let mut scan_keys = self.scan_keys(segment, Some(datum));
+            let mut scan_keys = self.index.scan_keys(segment, Some(datum));
             let count = scan_keys.len() as i32;
             let scan = pg_sys::index_beginscan(blocks.as_ptr(), index, &raw mut snapshot, count, 0);
             pg_sys::index_rescan(scan, scan_keys.as_mut_ptr(), count, std::ptr::null_mut(), 0);
@@ -196,43 +197,6 @@ impl Keys {
         }
     }
 
-    /// `segment = value AND last_time >= time AND first_time <= time`, as the index by segment checks it; without a time,
-    /// the segment alone.
-    pub(super) fn scan_keys(
-        &self,
-        segment: Option<pg_sys::Datum>,
-        time: Option<pg_sys::Datum>,
-    ) -> Vec<pg_sys::ScanKeyData> {
-        let key = |number: i16, strategy: u16, type_oid, collation, function, value| {
-            let mut key = pg_sys::ScanKeyData::default();
-            // SAFETY: fills the key; the function is a comparison of the index's family.
-            unsafe {
-                pg_sys::ScanKeyEntryInitialize(
-                    &raw mut key,
-                    0,
-                    number,
-                    strategy,
-                    type_oid,
-                    collation,
-                    function,
-                    value,
-                );
-            }
-            key
-        };
-        let mut keys = Vec::with_capacity(3);
-        if let (Some(value), Some(column)) = (segment, self.layout.segment_column()) {
-            keys.push(key(1, 3, column.type_oid, column.collation, self.segment_equal, value));
-        }
-        let Some(time) = time else { return keys };
-        let base = keys.len() as i16;
-        let time_type = self.layout.time_column().type_oid;
-        let [at_most, at_least] = self.time_functions;
-        keys.push(key(base + 1, 4, time_type, pg_sys::InvalidOid, at_least, time));
-        keys.push(key(base + 2, 2, time_type, pg_sys::InvalidOid, at_most, time));
-        keys
-    }
-
     unsafe fn look_into(
         &self,
         row: BlockRow,
@@ -261,14 +225,14 @@ impl Keys {
     fn times(&self, row: BlockRow) -> Result<Rc<Vec<i64>>> {
         let at = row.place();
         let place = (u32::from(at.ip_blkid.bi_hi) << 16 | u32::from(at.ip_blkid.bi_lo), at.ip_posid);
-        let hypertable = self.layout.hypertable;
+        let hypertable = self.index.layout.hypertable;
         let known =
             SEEN.with_borrow(|seen| seen.get(&hypertable).and_then(|seen| seen.times.get(&place).cloned()));
         if let Some(times) = known {
             return Ok(times);
         }
-        let head = Head::read(&self.layout, row)?;
-        let block = OpenBlock::open(&self.layout, row, &head, &[], true)?;
+        let head = Head::read(&self.index.layout, row)?;
+        let block = OpenBlock::open(&self.index.layout, row, &head, &[], true)?;
         let times = Rc::new(block.times.clone());
         block.close();
         SEEN.with_borrow_mut(|seen| {
@@ -301,8 +265,8 @@ impl Keys {
             );
             let before = memory::enter(scratch);
             let wanted: Vec<usize> = unique.others.iter().map(|other| other.position).collect();
-            let head = Head::read(&self.layout, row)?;
-            let block = OpenBlock::open(&self.layout, row, &head, &wanted, false)?;
+            let head = Head::read(&self.index.layout, row)?;
+            let block = OpenBlock::open(&self.index.layout, row, &head, &wanted, false)?;
             let has = rows.into_iter().any(|number| {
                 unique.others.iter().zip(&block.columns).all(|(other, column)| {
                     let is_null = column.nulls.as_ref().is_some_and(|nulls| nulls[number]);
@@ -331,9 +295,4 @@ enum Probed {
     Found(Found),
     /// Another transaction is changing the block that has the key.
     Wait(pg_sys::TransactionId),
-}
-
-/// A snapshot that shows what is there now, and who is changing it.
-pub(super) fn dirty() -> pg_sys::SnapshotData {
-    pg_sys::SnapshotData { snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY, ..Default::default() }
 }

@@ -3,9 +3,9 @@
 use pgrx::{pg_sys, prelude::*, spi::quote_identifier};
 
 use super::{
+    carried::Order,
     conditions::{self, Comparison},
     modify,
-    plan::Order,
     source::{BlockKey, Source},
 };
 use crate::{

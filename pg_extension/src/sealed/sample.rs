@@ -3,8 +3,8 @@
 use pgrx::{pg_guard, pg_sys};
 
 use super::{
+    carried::Order,
     open::{Head, OpenBlock},
-    plan::Order,
     source::Source,
 };
 use crate::{

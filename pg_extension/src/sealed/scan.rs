@@ -8,10 +8,10 @@ use std::{ptr, rc::Rc};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys};
 
 use super::{
+    carried::{self, Carried, Give, Order},
     conditions::{self, Comparison, Condition, KeyCondition},
     open::{Head, OpenBlock},
     place,
-    plan::{self, Carried, Give, Order},
     source::{BlockKey, Source},
 };
 use crate::{
@@ -85,7 +85,7 @@ pub(super) unsafe extern "C-unwind" fn begin(node: *mut pg_sys::ForeignScanState
         let foreign = (*node).ss.ps.plan.cast::<pg_sys::ForeignScan>();
         let sealed = (*(*node).ss.ss_currentRelation).rd_id;
         let layout = or_raise(Layout::of_sealed(sealed));
-        let carried = plan::carried(foreign);
+        let carried = carried::of(foreign);
         let compare = layout.segment_column().map(|column| {
             let entry = pg_sys::lookup_type_cache(column.type_oid, pg_sys::TYPECACHE_CMP_PROC_FINFO as i32);
             let mut function = pg_sys::FmgrInfo::default();

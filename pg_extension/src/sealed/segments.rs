@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 use pgrx::pg_sys;
 
 use super::{
+    block_row::BlockRow,
+    carried::Give,
     conditions::Comparison,
-    plan::Give,
-    source::BlockRow,
     visible::{self, VisibleBlocks},
 };
 use crate::{

@@ -8,7 +8,7 @@ use headroom_core::block::{
 };
 use pgrx::pg_sys;
 
-use super::{ends::Known, open, source::BlockRow};
+use super::{block_row::BlockRow, ends::Known, open};
 use crate::{
     hypertable::{
         datum::{self, Datums},

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use pgrx::{pg_sys, prelude::*};
 
 use super::{
+    block_row::BlockRow,
+    carried::Order,
     keys::Moving,
     open::{Head, OpenBlock},
-    plan::Order,
-    source::{BlockRow, Source},
+    source::Source,
 };
 use crate::{
     hypertable::{

@@ -9,8 +9,8 @@ use std::{ffi::CStr, rc::Rc};
 use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*};
 
 use super::{
+    block_row::{BlockRow, fetch},
     keys,
-    source::{BlockRow, fetch},
     unseal::Unsealer,
 };
 use crate::{
@@ -211,11 +211,11 @@ unsafe fn meet(data: *mut pg_sys::TriggerData, statement: &Statement) -> Result<
             return Ok(false);
         }
         let command = command_before(estate)?;
-        let blocks = Open::with(known.layout.blocks, pg_sys::RowExclusiveLock);
+        let blocks = Open::with(known.index.layout.blocks, pg_sys::RowExclusiveLock);
         let slot = pg_sys::table_slot_create(blocks.as_ptr(), std::ptr::null_mut());
         if fetch(&blocks, found.block, slot) {
-            let mut unsealer = Unsealer::open(&known.layout)?;
-            let row = BlockRow { slot, columns: known.layout.block_columns() };
+            let mut unsealer = Unsealer::open(&known.index.layout)?;
+            let row = BlockRow { slot, columns: known.index.layout.block_columns() };
             unsealer.unseal(row, command, command, |_| true)?;
             unsealer.close();
         }

@@ -6,15 +6,14 @@
 //! the segment alone. Where a condition of a policy looks at any other column, or may change from call to call, there is no such query and
 //! rows must be read.
 
-use std::cell::Cell;
-
 use pgrx::{is_a, pg_sys};
 
 use super::{
+    block_query,
+    block_row::BlockRow,
+    carried::Give,
     conditions::{self, Comparison},
-    plan::Give,
     scan,
-    source::BlockRow,
 };
 use crate::{
     hypertable::layout::{ColumnLayout, Layout},
@@ -24,66 +23,6 @@ use crate::{
         relation,
     },
 };
-
-/// The query whose plan is being made, and what became of it.
-#[derive(Clone, Copy)]
-struct Planned {
-    query: *mut pg_sys::Query,
-    hypertable: pg_sys::Oid,
-    sealed: pg_sys::Oid,
-    give: Give,
-    is_refused: bool,
-}
-
-thread_local! {
-    // A backend has one thread.
-    static PLANNED: Cell<Option<Planned>> = const { Cell::new(None) };
-}
-
-/// Puts back what was planned before, also after an error.
-struct Planning(Option<Planned>);
-
-impl Drop for Planning {
-    fn drop(&mut self) {
-        PLANNED.set(self.0);
-    }
-}
-
-/// What the query of `root` asks of a scan of sealed rows.
-///
-/// # Safety
-/// The planner's own structure.
-pub(super) unsafe fn give(root: *mut pg_sys::PlannerInfo) -> Give {
-    // SAFETY: the caller's promise.
-    PLANNED.get().filter(|planned| planned.query == unsafe { (*root).parse }).map_or(Give::Rows, |p| p.give)
-}
-
-/// Whether the query of `root` wants nothing of this child of the hypertable: of the row store it does not, and with
-/// other children the blocks are not everything.
-///
-/// # Safety
-/// The planner's own structure.
-pub(super) unsafe fn leaves_out(root: *mut pg_sys::PlannerInfo, child: pg_sys::Oid) -> bool {
-    // SAFETY: the caller's promise.
-    let Some(planned) = PLANNED.get().filter(|planned| planned.query == unsafe { (*root).parse }) else {
-        return false;
-    };
-    if child != planned.hypertable && child != planned.sealed {
-        PLANNED.set(Some(Planned { is_refused: true, ..planned }));
-    }
-    child == planned.hypertable
-}
-
-/// Notes whether these clauses can be checked once a block.
-///
-/// # Safety
-/// The clauses are those of a scan of the relation `index` of the query that is planned.
-pub(super) unsafe fn check(layout: &Layout, index: u32, clauses: *mut pg_sys::List) {
-    let Some(planned) = PLANNED.get() else { return };
-    // SAFETY: the caller's promise.
-    let can = unsafe { conditions::is_of_segment(layout, index, clauses.cast()) };
-    PLANNED.set(Some(Planned { is_refused: planned.is_refused || !can, ..planned }));
-}
 
 /// Blocks that the caller may see, by rising segment.
 pub(super) struct VisibleBlocks {
@@ -107,14 +46,8 @@ impl VisibleBlocks {
             sql.push_str(&format!(" WHERE {name} {} ANY ($1)", operator(segment, Comparison::Equal)?));
         }
         let arguments: Vec<_> = segments.into_iter().collect();
-        let cursor = Cursor::open_if(&sql, &arguments, |query, plan| {
-            let (hypertable, sealed) = (layout.hypertable, layout.sealed);
-            let planned = Planned { query, hypertable, sealed, give, is_refused: false };
-            let _planning = Planning(PLANNED.replace(Some(planned)));
-            let plan = plan();
-            let is_refused = PLANNED.get().is_none_or(|planned| planned.is_refused);
-            (!is_refused).then_some(plan)
-        })?;
+        let cursor =
+            Cursor::open_if(&sql, &arguments, |query, plan| block_query::planned(query, layout, give, plan))?;
         Ok(cursor.map(|cursor| {
             // SAFETY: a plan that was begun.
             let scan = unsafe { find(cursor.top()) };

@@ -3,7 +3,7 @@
 use pgrx::pg_sys;
 
 use crate::{
-    sealed::{scan, segments::Pull, source::BlockRow},
+    sealed::{block_row::BlockRow, scan, segments::Pull},
     server::error::{Error, Kind, Result},
 };
 

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     hypertable::layout::Layout,
     sealed::{
+        carried::{Give, Order, ROWS_A_BLOCK},
         conditions, paths,
-        plan::{Give, Order, ROWS_A_BLOCK},
     },
     server::error::{Result, or_raise},
 };

@@ -16,11 +16,11 @@ use super::{
 use crate::{
     hypertable::{datum, layout::Layout},
     sealed::{
+        block_row::BlockRow,
         days,
         open::{self, Head},
         runs::{Buckets, Run},
         segments::{Pull, Segments},
-        source::BlockRow,
     },
     server::{
         error::{Error, Kind, Result},

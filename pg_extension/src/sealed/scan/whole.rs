@@ -5,8 +5,9 @@ use pgrx::pg_sys;
 use super::{Give, Scan, blank};
 use crate::{
     sealed::{
+        block_row::BlockRow,
         conditions::{self, Comparison},
-        source::{BlockKey, BlockRow, Source},
+        source::{BlockKey, Source},
     },
     server::error::{Error, Kind, Result},
 };
