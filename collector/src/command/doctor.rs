@@ -366,3 +366,45 @@ fn print(findings: &Findings) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use headroom_core::unit::AbsenceReason;
+
+    use super::{Unread, certificate, data_folder, denied};
+    use crate::config::{Settings, merge};
+
+    fn settings(folder: &std::path::Path, push: &str) -> Settings {
+        let flags = BTreeMap::from([
+            ("data_dir", folder.join("data").display().to_string()),
+            ("push", push.to_owned()),
+        ]);
+        Settings::of(&merge(None, &BTreeMap::new(), &flags).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_a_check_with_a_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path(), "false");
+        let unread = |reason| Unread {
+            reason,
+            detail: String::new(),
+            figures: BTreeMap::from([("nvme0".to_owned(), vec!["power_on_hours".to_owned()])]),
+        };
+        let check = denied(&settings, &[unread(AbsenceReason::PermissionDenied)]).unwrap();
+        assert!(check.found.contains("nvme0") && check.remedy.unwrap().contains("reader"));
+        assert_eq!(denied(&settings, &[unread(AbsenceReason::Unsupported)]), None);
+    }
+
+    #[test]
+    fn looking_makes_no_folder_and_a_private_node_needs_no_hub() {
+        let folder = tempfile::tempdir().unwrap();
+        let private = settings(folder.path(), "false");
+        assert_eq!(data_folder(&private).remedy, None);
+        assert!(!private.data_dir.exists());
+        assert_eq!(certificate(&private).remedy, None);
+        assert!(certificate(&settings(folder.path(), "true")).remedy.is_some());
+    }
+}

@@ -157,3 +157,19 @@ fn print(owner: &Owner) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::fields;
+
+    #[test]
+    fn what_no_mail_can_be_sent_to_is_no_contact() {
+        let set = |field: &str, value: &str| fields(&[field.to_owned(), value.to_owned()]);
+        assert!(set("contact_email", "ada@example.org").is_ok());
+        assert!(set("contact_email", "").is_ok(), "an empty value clears");
+        for bad in ["ada", "ada@", "@example.org", "a b@example.org", "ada@example.org@x"] {
+            assert!(set("contact_email", bad).unwrap_err().to_string().contains("mail address"), "{bad}");
+        }
+        assert!(set("organisaton", "Ada Ltd").is_err());
+    }
+}

@@ -199,10 +199,33 @@ fn inodes(status: &mut Status, figures: &FileSystemFigures) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use headroom_core::unit::AbsenceReason;
     use proptest::prelude::*;
 
-    use super::{Findings, with_figures};
-    use crate::transport::FileSystemFigures;
+    use super::{FileSystems, Findings, with_figures};
+    use crate::probe::mountinfo::Mount;
+    use crate::transport::{Fault, Faulty, FileSystemFigures, Recorded, Transport};
+
+    #[test]
+    fn who_may_not_read_the_identity_says_so() {
+        let faulty = Faulty::new(Arc::new(Recorded::below(Path::new("/nowhere"))));
+        faulty.set("/data", Fault::Denied);
+        let transport: Arc<dyn Transport> = Arc::new(faulty);
+        let mount = Mount {
+            device: (8, 1),
+            root: "/".to_owned(),
+            mount_point: "/data".to_owned(),
+            format: "ext4".to_owned(),
+            source: "/dev/sda1".to_owned(),
+        };
+        let found = FileSystems::default().measure(&transport, &[mount], Duration::from_secs(5)).remove(0);
+        let missing = found.findings.missing.iter().find(|missing| missing.field == "identity");
+        assert_eq!(missing.map(|missing| missing.reason), Some(AbsenceReason::PermissionDenied));
+    }
 
     proptest! {
         #[test]

@@ -198,9 +198,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let machine = Arc::new(machine(root.path()));
         machine.set_tool(Tool::ZfsPools, b"");
+        let nothing: Arc<dyn Transport> = Arc::clone(&machine) as Arc<dyn Transport>;
+        let layout = block_device::Layout::read(&*machine, &[]);
+        let mut found = block_device::measure(&*machine, &Scope::default(), &[], &layout);
+        let remarks = Pools::default().measure(&nothing, Duration::from_secs(5), false, &layout, &mut found);
+        assert!(remarks[0].contains("the package lvm2 has it"), "{remarks:?}");
         machine.set_tool(Tool::VolumeGroups, b"not json");
         let transport: Arc<dyn Transport> = Arc::clone(&machine) as Arc<dyn Transport>;
-        let layout = block_device::Layout::read(&*machine, &[]);
         let mut pools = Pools::default();
         let mut round = |quiet: bool| {
             let mut found = block_device::measure(&*machine, &Scope::default(), &[], &layout);

@@ -241,3 +241,47 @@ fn add_missing_columns(connection: &Connection) -> Result<(), rusqlite::Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rusqlite::Connection;
+
+    use super::{Store, check_file};
+    use crate::store::StoreError;
+
+    #[test]
+    fn what_is_no_store_is_told_from_one_and_nothing_is_made_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        fs::write(place("empty"), b"").unwrap();
+        Connection::open(place("other")).unwrap().execute("CREATE TABLE notes (text)", []).unwrap();
+        for (name, word) in [("empty", "empty"), ("other", "another program")] {
+            let finding = check_file(&place(name)).unwrap().unwrap();
+            assert!(finding.contains(word), "{finding}");
+        }
+        let Err(StoreError::File { source, .. }) = Store::open_reader(folder.path()) else {
+            panic!("a folder is no store")
+        };
+        assert_eq!(source.kind(), std::io::ErrorKind::IsADirectory);
+        // Where the node's own file is another program's, it is set aside whole.
+        let opened = Store::open(&place("other"), 1 << 20).unwrap();
+        let aside = Connection::open(opened.quarantined.unwrap().file).unwrap();
+        let tables: u32 =
+            aside.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).unwrap();
+        assert_eq!(tables, 1, "its own and none of ours");
+    }
+
+    #[test]
+    fn a_file_on_a_medium_that_cannot_be_written_is_read_whatever_it_is_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store 100%? #1.sqlite");
+        let id = Store::open(&path, 1 << 20).unwrap().store.id();
+        let before = fs::read(&path).unwrap();
+        let store = Store::open_unchanging(&path).unwrap();
+        assert_eq!((store.id(), store.count().unwrap()), (id, 0));
+        assert!(store.connection.execute("DELETE FROM about", []).is_err());
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
