@@ -101,6 +101,9 @@ fn sealed_rows_are_updated_and_deleted() {
         "with gone as (delete from TABLE where at = '2026-01-03 05:00' returning *) insert into TABLE select at, device, used + 1, note from gone returning device, used",
         "begin isolation level repeatable read; select count(*) from TABLE; update TABLE set used = 3 where at = '2026-01-03 06:00'; select sum(used) from TABLE; commit",
         "prepare q (int) as update TABLE set used = $1 where at = '2026-01-03 07:00'; execute q (1); execute q (2); execute q (3); execute q (4); execute q (5); execute q (6); execute q (7)",
+        // Two parts of a statement change rows of one block.
+        "with a as (update TABLE set used = 0 where at = '2026-01-02 09:00' returning *), b as (delete from TABLE where at = '2026-01-02 10:00' returning *), c as (insert into TABLE values ('2026-01-02 11:00', 1, 5) on conflict (device, at) do update set used = 6 returning *) select (select count(*) from a), (select count(*) from b), (select sum(used) from c), (select count(*) from TABLE)",
+        "with a as (delete from TABLE where at = '2026-01-02 12:00' and device = 2 returning used) update TABLE set used = used + (select min(used) from a) where device in (1, 2) and at between '2026-01-02 12:00' and '2026-01-02 13:00' and (device = 1 or at > '2026-01-02 12:00')",
         "delete from TABLE where device = 1",
     ] {
         both(&cluster, sql);

@@ -8,7 +8,7 @@ use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*};
 use super::{
     block_row::{BlockRow, fetch},
     place,
-    unseal::Unsealer,
+    unseal::{self, Places, Unsealer},
     upsert::command_before,
 };
 use crate::{
@@ -30,7 +30,7 @@ struct Change {
     /// Where the `ctid` is in the rows of the plan below.
     ctid: i16,
     /// Where the rows are now of the blocks that this statement has unsealed.
-    unsealed: HashMap<(u32, u16), Vec<Option<pg_sys::ItemPointerData>>>,
+    unsealed: HashMap<(u32, u16), Places>,
     context: pg_sys::MemoryContext,
 }
 
@@ -254,8 +254,13 @@ impl Change {
                 return Err(Error::new(Kind::Internal, "the row to be changed has no ctid"));
             }
             let (block, row) = place::block_and_row(*ctid.cast_mut_ptr::<pg_sys::ItemPointerData>());
-            let key =
-                (u32::from(block.ip_blkid.bi_hi) << 16 | u32::from(block.ip_blkid.bi_lo), block.ip_posid);
+            let key = unseal::page_and_line(block);
+            if !self.unsealed.contains_key(&key)
+                && let Some(places) =
+                    unseal::by_another_part(self.layout.blocks, key, command_before(estate)?)
+            {
+                self.unsealed.insert(key, places);
+            }
             if !self.unsealed.contains_key(&key) {
                 let command = command_before(estate)?;
                 self.open()?;
@@ -266,7 +271,9 @@ impl Change {
                 let row = BlockRow { slot: self.slot, columns: self.layout.block_columns() };
                 if let Some(unsealer) = &mut self.unsealer {
                     unsealer.unseal(row, command, command, |_| true)?;
-                    self.unsealed.insert(key, unsealer.places().to_vec());
+                    let places = Rc::new(unsealer.places().to_vec());
+                    unseal::tell_other_parts(estate, self.layout.blocks, key, command, &places);
+                    self.unsealed.insert(key, places);
                 }
                 pg_sys::ExecClearTuple(self.slot);
             }

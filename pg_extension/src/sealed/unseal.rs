@@ -1,6 +1,6 @@
 //! Unsealing: the rows of a block go back to the row store, in one transaction with the block's deletion.
 
-use std::rc::Rc;
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use pgrx::{pg_sys, prelude::*};
 
@@ -63,6 +63,66 @@ fn all(oid: pg_sys::Oid) -> Result<i64> {
         seal::add_to_estimate(&layout, -moved);
         Ok(moved)
     }
+}
+
+/// Where the rows of a block are now; nothing for those that were not kept.
+pub(super) type Places = Rc<Vec<Option<pg_sys::ItemPointerData>>>;
+
+/// What a command of a transaction has unsealed, by table of blocks and place.
+#[derive(Default)]
+struct Unsealed {
+    command: (u32, pg_sys::SubTransactionId, pg_sys::CommandId),
+    blocks: HashMap<(pg_sys::Oid, u32, u16), Places>,
+}
+
+thread_local! {
+    // A backend has one thread; this is what the parts of a statement that changes several things tell each other.
+    static UNSEALED: RefCell<Unsealed> = RefCell::default();
+}
+
+/// Where the rows are of a block that another part of this statement has unsealed.
+pub(super) fn by_another_part(
+    blocks: pg_sys::Oid,
+    block: (u32, u16),
+    command: pg_sys::CommandId,
+) -> Option<Places> {
+    UNSEALED.with_borrow(|unsealed| {
+        let is_same = unsealed.command == now(command);
+        is_same.then(|| unsealed.blocks.get(&(blocks, block.0, block.1)).cloned()).flatten()
+    })
+}
+
+/// Tells other parts of this statement, when it has some, where the rows of a block are now.
+///
+/// # Safety
+/// The state is that of the running statement.
+pub(super) unsafe fn tell_other_parts(
+    estate: *mut pg_sys::EState,
+    blocks: pg_sys::Oid,
+    block: (u32, u16),
+    command: pg_sys::CommandId,
+    places: &Places,
+) {
+    // SAFETY: the caller's promise.
+    if unsafe { (*estate).es_auxmodifytables }.is_null() {
+        return;
+    }
+    UNSEALED.with_borrow_mut(|unsealed| {
+        if unsealed.command != now(command) {
+            *unsealed = Unsealed { command: now(command), blocks: HashMap::new() };
+        }
+        unsealed.blocks.insert((blocks, block.0, block.1), Rc::clone(places));
+    });
+}
+
+fn now(command: pg_sys::CommandId) -> (u32, pg_sys::SubTransactionId, pg_sys::CommandId) {
+    // SAFETY: variables of this backend.
+    unsafe { ((*pg_sys::MyProc).lxid, pg_sys::GetCurrentSubTransactionId(), command) }
+}
+
+/// Page and line of a block.
+pub(super) fn page_and_line(block: pg_sys::ItemPointerData) -> (u32, u16) {
+    (u32::from(block.ip_blkid.bi_hi) << 16 | u32::from(block.ip_blkid.bi_lo), block.ip_posid)
 }
 
 /// Moves rows of blocks to the row store.

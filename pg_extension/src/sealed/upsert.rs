@@ -11,7 +11,7 @@ use pgrx::{PgMemoryContexts, pg_guard, pg_sys, prelude::*};
 use super::{
     block_row::{BlockRow, fetch},
     keys,
-    unseal::Unsealer,
+    unseal::{self, Unsealer},
 };
 use crate::{
     hypertable::layout::Layout,
@@ -217,6 +217,9 @@ unsafe fn meet(data: *mut pg_sys::TriggerData, statement: &Statement) -> Result<
             let mut unsealer = Unsealer::open(&known.index.layout)?;
             let row = BlockRow { slot, columns: known.index.layout.block_columns() };
             unsealer.unseal(row, command, command, |_| true)?;
+            let places = Rc::new(unsealer.places().to_vec());
+            let place = unseal::page_and_line(found.block);
+            unseal::tell_other_parts(estate, known.index.layout.blocks, place, command, &places);
             unsealer.close();
         }
         pg_sys::ExecDropSingleTupleTableSlot(slot);
