@@ -245,7 +245,7 @@ pub(crate) fn follow_owner(entry: &catalogue::Entry) -> Result<()> {
             unsafe { pg_sys::ATExecChangeOwner(oid, owner, true, lock) };
         }
     }
-    catalogue::write(
+    catalogue_change::write(
         "UPDATE headroom.jobs SET owner = $2 WHERE relation OPERATOR(pg_catalog.=) $1 AND owner OPERATOR(pg_catalog.<>) $2",
         &[entry.relation.into(), owner.into()],
     )
