@@ -10,12 +10,10 @@ use super::{
     DecodeError, Findings, Part,
     findings::DRIVE_BYTES_MIN,
     number::{Number, told},
-    smartctl_wear::{add_ata, add_nvme, add_scsi},
+    smartctl_wear::{TOOL, add_ata, add_nvme, add_scsi},
 };
 
 const PAGE: &str = "smartctl --json output";
-/// Who says it, in sources and absences.
-pub(super) const TOOL: &str = "smartctl";
 
 /// Whether the JSON is smartctl's.
 pub fn is_smartctl(json: &Value) -> bool {

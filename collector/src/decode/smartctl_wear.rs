@@ -8,9 +8,10 @@ use super::{
     Findings,
     number::{Number, told},
     nvme_smart::DATA_UNIT_BYTES,
-    smartctl::TOOL,
 };
 
+/// Who says it, in sources and absences.
+pub(super) const TOOL: &str = "smartctl";
 /// The fastest that any drive writes, bytes an hour: 20 GB/s all the time. More was never written.
 const BYTES_PER_HOUR_MAX: u128 = 20_000_000_000 * 3600;
 
