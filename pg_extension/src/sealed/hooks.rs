@@ -3,7 +3,7 @@
 
 use pgrx::{PgList, is_a, pg_guard, pg_sys};
 
-use super::{aggregate, block_query, upsert};
+use super::{aggregate, block_query, upsert, vacuum};
 use crate::{
     hypertable::layout::Layout,
     server::{
@@ -181,7 +181,7 @@ unsafe fn warn_of_sealed_rows(word: &str, table: *mut pg_sys::RangeVar) {
     }
 }
 
-/// A utility statement: `COPY table TO` and `TRUNCATE ONLY` mean the heap alone.
+/// A utility statement: `COPY table TO` and `TRUNCATE ONLY` mean the heap alone, `VACUUM` takes the blocks along.
 #[expect(clippy::too_many_arguments, reason = "the server's signature")]
 #[pg_guard]
 unsafe extern "C-unwind" fn utility(
@@ -209,6 +209,7 @@ unsafe extern "C-unwind" fn utility(
                 warn_of_sealed_rows("ONLY", table);
             }
         }
+        let statement = or_raise(vacuum::with_blocks(statement));
         match NEXT_UTILITY {
             Some(next) => {
                 next(statement, text, is_read_only, context, parameters, environment, receiver, completion)

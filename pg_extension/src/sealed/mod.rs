@@ -38,6 +38,7 @@
 //! | [`daily`] | numbers and times to one value a day |
 //! | [`daily_arrays`] | the days of each segment as arrays, straight from the blocks |
 //! | [`upsert`] | `INSERT … ON CONFLICT` against sealed keys |
+//! | [`vacuum`] | `VACUUM` takes the blocks along |
 //! | [`hooks`] | what is done to statements as they begin |
 
 mod aggregate;
@@ -73,4 +74,5 @@ mod source;
 mod tip;
 mod unseal;
 mod upsert;
+mod vacuum;
 mod visible;
