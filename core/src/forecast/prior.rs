@@ -28,7 +28,7 @@ impl Prior {
     /// The constants that come with this version of the program (`constants/README.md`).
     pub fn builtin() -> Self {
         Self {
-            version: "network-3".to_owned(),
+            version: "network-4".to_owned(),
             spread_early: 1.0,
             // A P90 beyond a year cannot be missed within it, so the others carry the whole late tail: on repositories left
             // out of the fit 5 % were late at 1.0; at 0.85 about 7 % are.

@@ -15,6 +15,18 @@ use crate::series::{self, Series};
 pub const FOLDS: u64 = 6;
 const HISTORY_DAYS: usize = 1_462;
 const TRUTH_DAYS: usize = 1_096;
+/// Mean days between two origins of a repository, and of a pool that the trial scores.
+const ORIGIN_DAYS: usize = 24;
+const POOL_ORIGIN_DAYS: usize = 48;
+/// Pools of a fold that the trial scores (every other one), and more of which only the fit learns: many that differ, with few
+/// origins each, tell more than few with many.
+const POOLS: usize = 100;
+const MORE_POOLS: usize = 600;
+const MORE_ORIGIN_DAYS: usize = 144;
+/// A day of a copy is from half a day to two days of the original.
+const PACES: (f64, f64) = (0.5, 2.0);
+const COPIES: usize = 8;
+const COPY_ORIGIN_DAYS: usize = 144;
 
 /// SplitMix64.
 pub struct Random(pub u64);
@@ -187,29 +199,63 @@ fn pool(members: &[&Series], small: bool, name: String, random: &mut Random) -> 
     (daily.len() > 400).then_some(Series { name, first_day: 0, daily })
 }
 
-/// Cases for training: every series, and random pools inside each fold.
-pub fn training(fixtures: &Path, stride: usize, pools: usize) -> Vec<Case> {
+/// A copy in which a day is `pace` days of the original.
+fn paced(series: &Series, pace: f64, name: String) -> Series {
+    let last = series.daily.len() - 1;
+    let days = (last as f64 / pace) as usize + 1;
+    let daily = (0..days).map(|day| series.daily[((day as f64 * pace) as usize).min(last)]).collect();
+    Series { name, first_day: 0, daily }
+}
+
+/// The `number`-th pool of a fold.
+fn pool_of_fold(
+    all: &BTreeMap<String, Series>,
+    fold: u64,
+    number: usize,
+    name: String,
+    random: &mut Random,
+) -> Option<Series> {
+    let kind = ["tree", "store", "both"][number % 3];
+    let members: Vec<&Series> = all
+        .values()
+        .filter(|s| fold_of(s.repository()) == fold && (kind == "both" || s.kind() == kind))
+        .collect();
+    pool(&members, number % 2 == 1, name, random)
+}
+
+/// Cases for training: every series, random pools inside each fold, and paced copies.
+pub fn training(fixtures: &Path) -> Vec<Case> {
     let all = series::read(&fixtures.join("git_capacity_public_changes.csv.gz"));
     let mut random = Random(7);
     let mut out = Vec::new();
     for s in all.values() {
-        cases_of(s, s.repository(), fold_of(s.repository()), stride, &mut random, &mut out);
+        cases_of(s, s.repository(), fold_of(s.repository()), ORIGIN_DAYS, &mut random, &mut out);
     }
     for fold in 0..FOLDS {
-        for i in 0..pools {
-            let kind = ["tree", "store", "both"][i % 3];
-            let small = i % 2 == 1;
-            let members: Vec<&Series> = all
-                .values()
-                .filter(|s| fold_of(s.repository()) == fold && (kind == "both" || s.kind() == kind))
-                .collect();
-            if let Some(p) = pool(
-                &members,
-                small,
-                format!("{}_{fold}_{i}", if small { "pair" } else { "pool" }),
-                &mut random,
-            ) {
-                cases_of(&p, &p.name, fold, stride * 2, &mut random, &mut out);
+        for i in 0..POOLS {
+            let name = format!("{}_{fold}_{i}", if i % 2 == 1 { "pair" } else { "pool" });
+            if let Some(p) = pool_of_fold(&all, fold, i, name, &mut random) {
+                cases_of(&p, &p.name, fold, POOL_ORIGIN_DAYS, &mut random, &mut out);
+            }
+        }
+    }
+    // Drawn apart, so that what the trial scores stays the same whatever is added here.
+    let mut random = Random(99);
+    let pace = |random: &mut Random| random.between(PACES.0.ln(), PACES.1.ln()).exp();
+    for s in all.values() {
+        for copy in 0..COPIES {
+            let copy = paced(s, pace(&mut random), format!("copy{copy}_{}", s.name));
+            cases_of(&copy, s.repository(), fold_of(s.repository()), COPY_ORIGIN_DAYS, &mut random, &mut out);
+        }
+    }
+    for fold in 0..FOLDS {
+        for i in 0..MORE_POOLS {
+            let name = format!("more_{fold}_{i}");
+            if let Some(mut p) = pool_of_fold(&all, fold, i, name.clone(), &mut random) {
+                if i % 4 >= 2 {
+                    p = paced(&p, pace(&mut random), name);
+                }
+                cases_of(&p, &p.name, fold, MORE_ORIGIN_DAYS, &mut random, &mut out);
             }
         }
     }
@@ -282,7 +328,7 @@ pub fn write_all(fixtures: &Path, out: &Path) {
         write(&cases, out, which);
     }
     let start = std::time::Instant::now();
-    let cases = training(fixtures, 24, 100);
+    let cases = training(fixtures);
     eprintln!("training: {} cases, {:?}", cases.len(), start.elapsed());
     write(&cases, out, "train");
 }

@@ -77,16 +77,17 @@ fn main() {
             };
             let recipe = network::Recipe {
                 share: get("share", 0.3),
-                epochs: get("epochs", 12.0),
+                epochs: get("epochs", 4.2),
                 rate: get("rate", 2e-3),
                 decay: get("decay", 1e-3),
                 noise: get("noise", 0.2),
                 batch: get("batch", 512.0) as usize,
             };
             let balance = trial::Balance {
-                pool: get("pool", 0.5),
+                pool: get("pool", 0.35),
                 b: get("b", 0.7),
                 n: get("n", 1.0),
+                alarm: get("alarm", 1.4),
                 others: get("others", 0.3),
                 horizon: get("horizon", 1096.0),
                 power: get("power", 0.5),

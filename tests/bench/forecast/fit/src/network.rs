@@ -1,4 +1,4 @@
-//! Training of the quantile network: stochastic gradient descent with Adam, single precision, one sample at a time.
+//! Training of the quantile network: stochastic gradient descent with Adam, single precision, eight samples at a time.
 //! After each step the weights on the way of evidence that rises with the limit are held to 0 or more.
 
 use headroom_core::forecast::{EVIDENCE, RISING};
@@ -14,6 +14,12 @@ pub const FIRST: usize = HIDDEN + OUT;
 pub const LEVELS: [f32; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
 /// Standard normal quantiles at `LEVELS`: where the outputs start.
 const NORMAL: [f32; 7] = [-1.64, -1.28, -0.67, 0.0, 0.67, 1.28, 1.64];
+
+/// Samples that are worked on together, and columns of a layer.
+const BLOCK: usize = 8;
+const LANES: usize = 8;
+/// Numbers of noise that are drawn once; each sample starts at another place.
+const NOISES: usize = 1 << 16;
 
 /// What is fitted.
 #[derive(Clone)]
@@ -85,6 +91,9 @@ impl Weights {
     }
 }
 
+/// A date within so many days that does not come within a year is a false alarm.
+const NEAR_DAYS: f32 = 180.0;
+
 /// Values between the layers, kept for the way back.
 pub struct Pass {
     first: [f32; FIRST],
@@ -100,6 +109,10 @@ impl Weights {
                 first[j] += v * row[j];
             }
         }
+        self.after_first(first)
+    }
+
+    fn after_first(&self, first: [f32; FIRST]) -> Pass {
         let mut second = self.second_bias;
         let shown: [f32; HIDDEN] = std::array::from_fn(|i| bent(first[i], i, HIDDEN));
         for (v, row) in shown.iter().zip(&self.second) {
@@ -122,7 +135,45 @@ impl Weights {
         ordered(&self.forward(x).raw)
     }
 
-    fn backward(&self, x: &[f32; EVIDENCE], pass: &Pass, d: &[f32; OUT], g: &mut Self) {
+    /// The first layer for [`BLOCK`] samples, entry after entry of the evidence.
+    fn first_of_block(&self, x: &[[f32; BLOCK]; EVIDENCE]) -> [[f32; FIRST]; BLOCK] {
+        let mut all = [[0.0; FIRST]; BLOCK];
+        for from in (0..FIRST).step_by(LANES) {
+            let bias: [f32; LANES] = std::array::from_fn(|k| self.first_bias[from + k]);
+            let mut sums = [bias; BLOCK];
+            for (x, row) in x.iter().zip(&self.first) {
+                let row: [f32; LANES] = row[from..from + LANES].try_into().unwrap();
+                for (sums, x) in sums.iter_mut().zip(x) {
+                    for (sum, w) in sums.iter_mut().zip(row) {
+                        *sum += x * w;
+                    }
+                }
+            }
+            for (all, sums) in all.iter_mut().zip(sums) {
+                all[from..from + LANES].copy_from_slice(&sums);
+            }
+        }
+        all
+    }
+
+    /// Adds their gradient of the first layer's weights.
+    fn add_block(g: &mut Self, x: &[[f32; BLOCK]; EVIDENCE], d: &[[f32; FIRST]; BLOCK]) {
+        for from in (0..FIRST).step_by(LANES) {
+            let d: [[f32; LANES]; BLOCK] = std::array::from_fn(|s| std::array::from_fn(|k| d[s][from + k]));
+            for (x, row) in x.iter().zip(&mut g.first) {
+                let row: &mut [f32; LANES] = (&mut row[from..from + LANES]).try_into().unwrap();
+                let mut sum = *row;
+                for (x, d) in x.iter().zip(&d) {
+                    for (sum, d) in sum.iter_mut().zip(d) {
+                        *sum += x * d;
+                    }
+                }
+                *row = sum;
+            }
+        }
+    }
+
+    fn backward(&self, pass: &Pass, d: &[f32; OUT], g: &mut Self) -> [f32; FIRST] {
         let mut d_second = [0.0_f32; SECOND];
         for i in 0..SECOND {
             if bent(pass.second[i], i, SECOND) != 0.0 {
@@ -148,11 +199,7 @@ impl Weights {
         for j in 0..FIRST {
             g.first_bias[j] += d_first[j];
         }
-        for (v, row) in x.iter().zip(&mut g.first) {
-            for j in 0..FIRST {
-                row[j] += v * d_first[j];
-            }
-        }
+        d_first
     }
 }
 
@@ -177,6 +224,8 @@ pub struct Sample {
     pub known: f32,
     /// Weight of each level.
     pub weight: [f32; 7],
+    /// Factor on it where a quantile is said within [`NEAR_DAYS`].
+    pub near: f32,
 }
 
 #[derive(Clone, Debug)]
@@ -191,48 +240,70 @@ pub struct Recipe {
     pub batch: usize,
 }
 
+/// Standard normal numbers, near enough: sums of four draws of 16 bits.
+fn noises(random: &mut Random) -> Vec<f32> {
+    (0..NOISES + EVIDENCE)
+        .map(|_| {
+            let bits = random.next();
+            let sum: i64 = (0..4).map(|i| ((bits >> (16 * i)) & 0xffff) as i64).sum();
+            ((3.0_f64).sqrt() / 65_536.0 * (sum - 131_070) as f64) as f32
+        })
+        .collect()
+}
+
 /// Fits one network to a share of the samples, drawn by the seed.
 pub fn train(samples: &[Sample], recipe: &Recipe, seed: u64) -> Weights {
     let mut random = Random(seed);
     let mut w = Weights::random(&mut random);
+    let noises = noises(&mut random);
     let (mut m, mut v) = (Weights::zero(), Weights::zero());
     let mut order: Vec<u32> = (0..samples.len() as u32).filter(|_| random.unit() < recipe.share).collect();
     let steps = (recipe.epochs * order.len() as f64 / recipe.batch as f64) as usize;
+    let near = NEAR_DAYS.ln();
     let mut place = order.len();
     for step in 0..steps {
         let mut g = Weights::zero();
-        for _ in 0..recipe.batch {
-            if place == order.len() {
-                for i in (1..order.len()).rev() {
-                    order.swap(i, random.below(i + 1));
+        for _ in 0..recipe.batch / BLOCK {
+            let mut x = [[0.0; BLOCK]; EVIDENCE];
+            let chosen: [&Sample; BLOCK] = std::array::from_fn(|_| {
+                if place == order.len() {
+                    for i in (1..order.len()).rev() {
+                        order.swap(i, random.below(i + 1));
+                    }
+                    place = 0;
                 }
-                place = 0;
-            }
-            let sample = &samples[order[place] as usize];
-            place += 1;
-            let mut x = sample.x;
-            if recipe.noise > 0.0 {
-                // Sums of four draws of 16 bits: normal enough.
-                let scale = recipe.noise * (3.0_f64).sqrt() / 65_536.0;
-                for value in &mut x {
-                    let bits = random.next();
-                    let sum: i64 = (0..4).map(|i| ((bits >> (16 * i)) & 0xffff) as i64).sum();
-                    *value += (scale * (sum - 131_070) as f64) as f32;
-                }
-            }
-            let pass = w.forward(&x);
-            // Each output's place in the order is the quantile that it stands for.
-            let mut place_of: [usize; 7] = std::array::from_fn(|k| k);
-            place_of.sort_by(|a, b| pass.raw[*a].total_cmp(&pass.raw[*b]));
-            // Pinball loss, by output; censored as Powell (1986) has it.
-            let mut d = [0.0_f32; OUT];
-            for (k, output) in place_of.into_iter().enumerate() {
-                let q = pass.raw[output];
-                if q < sample.known {
-                    d[output] = sample.weight[k] * if sample.y > q { -LEVELS[k] } else { 1.0 - LEVELS[k] };
+                place += 1;
+                &samples[order[place - 1] as usize]
+            });
+            for (s, sample) in chosen.iter().enumerate() {
+                let from = random.below(NOISES);
+                let noise = &noises[from..from + EVIDENCE];
+                for ((x, v), n) in x.iter_mut().zip(&sample.x).zip(noise) {
+                    x[s] = v + recipe.noise as f32 * n;
                 }
             }
-            w.backward(&x, &pass, &d, &mut g);
+            let first = w.first_of_block(&x);
+            let mut d_first = [[0.0; FIRST]; BLOCK];
+            for (s, sample) in chosen.into_iter().enumerate() {
+                let pass = w.after_first(first[s]);
+                // Each output's place in the order is the quantile that it stands for.
+                let mut place_of: [usize; 7] = std::array::from_fn(|k| k);
+                place_of.sort_by(|a, b| pass.raw[*a].total_cmp(&pass.raw[*b]));
+                // Pinball loss, by output; censored as Powell (1986) has it.
+                let mut d = [0.0_f32; OUT];
+                for (k, output) in place_of.into_iter().enumerate() {
+                    let q = pass.raw[output];
+                    if q < sample.known {
+                        d[output] =
+                            sample.weight[k] * if sample.y > q { -LEVELS[k] } else { 1.0 - LEVELS[k] };
+                        if q < near {
+                            d[output] *= sample.near;
+                        }
+                    }
+                }
+                d_first[s] = w.backward(&pass, &d, &mut g);
+            }
+            Weights::add_block(&mut g, &x, &d_first);
         }
         // Warm up over a tenth, then a cosine down to nothing.
         let share = step as f64 / steps as f64;

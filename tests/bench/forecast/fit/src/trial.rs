@@ -50,13 +50,19 @@ pub struct Scale {
 impl Scale {
     pub fn of(cases: &[&Known]) -> Self {
         let n = cases.len() as f64;
-        let (mut mean, mut factor) = ([0.0; EVIDENCE], [0.0; EVIDENCE]);
-        for i in 0..EVIDENCE {
-            let m = cases.iter().map(|c| f64::from(c.x[i])).sum::<f64>() / n;
-            let v = cases.iter().map(|c| (f64::from(c.x[i]) - m).powi(2)).sum::<f64>() / n;
-            mean[i] = m as f32;
-            factor[i] = (1.0 / (v.sqrt() + 1e-3)) as f32;
+        let (mut sums, mut squares) = ([0.0; EVIDENCE], [0.0; EVIDENCE]);
+        for case in cases {
+            for (sum, v) in sums.iter_mut().zip(case.x) {
+                *sum += f64::from(v);
+            }
         }
+        for case in cases {
+            for ((square, sum), v) in squares.iter_mut().zip(sums).zip(case.x) {
+                *square += (f64::from(v) - sum / n).powi(2);
+            }
+        }
+        let mean = sums.map(|sum| (sum / n) as f32);
+        let factor = squares.map(|square: f64| (1.0 / ((square / n).sqrt() + 1e-3)) as f32);
         Self { mean, factor }
     }
 
@@ -70,6 +76,8 @@ pub struct Balance {
     pub pool: f64,
     pub b: f64,
     pub n: f64,
+    /// Factor on `n` where the median is said within half a year.
+    pub alarm: f64,
     /// Weight of the levels that are not asked for, next to 1 of those at 10, 50 and 90 %.
     pub others: f64,
     pub horizon: f64,
@@ -85,8 +93,8 @@ pub fn samples(cases: &[&Known], scale: &Scale, balance: &Balance) -> Vec<Sample
         *count.entry(&c.series).or_default() += 1.0;
     }
     let weight = |c: &Known| {
-        let pool =
-            if c.series.starts_with("pool_") || c.series.starts_with("pair_") { balance.pool } else { 1.0 };
+        let is_pool = ["pool_", "pair_", "more_"].iter().any(|kind| c.series.starts_with(kind));
+        let pool = if is_pool { balance.pool } else { 1.0 };
         pool * count[c.series.as_str()].powf(-balance.power)
     };
     let mean = cases.iter().map(|c| weight(c)).sum::<f64>() / cases.len() as f64;
@@ -100,9 +108,10 @@ pub fn samples(cases: &[&Known], scale: &Scale, balance: &Balance) -> Vec<Sample
                 'B' => levels[3] = w * balance.b as f32,
                 _ => levels[3] = w * balance.n as f32,
             }
+            let near = if c.track == 'N' { balance.alarm as f32 } else { 1.0 };
             let known = c.known.min(balance.horizon);
             let y = c.truth.unwrap_or(f64::INFINITY).min(known).max(1.0);
-            Sample { x: scale.apply(&c.x), y: y.ln() as f32, known: known.ln() as f32, weight: levels }
+            Sample { x: scale.apply(&c.x), y: y.ln() as f32, known: known.ln() as f32, weight: levels, near }
         })
         .collect()
 }
@@ -224,7 +233,7 @@ pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, folds: 
     let git = read(dir, "git");
     let start = std::time::Instant::now();
     let next = std::sync::atomic::AtomicU64::new(0);
-    let parts: Vec<Vec<(bool, usize, [f64; 7])>> = std::thread::scope(|scope| {
+    let parts: Vec<Vec<(bool, usize, Vec<[f64; 7]>)>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
@@ -239,28 +248,26 @@ pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, folds: 
                         let samples = samples(&seen, &scale, balance);
                         let nets: Vec<Weights> =
                             (0..members).map(|m| network::train(&samples, recipe, 1000 * m + fold)).collect();
-                        let mean = |x: &[f32; EVIDENCE]| {
+                        // The ensemble's quantiles, then those of each network alone.
+                        let answers = |x: &[f32; EVIDENCE]| -> Vec<[f64; 7]> {
                             let x = scale.apply(x);
-                            let mut q = [0.0; 7];
-                            for net in &nets {
-                                for (q, v) in q.iter_mut().zip(net.quantiles(&x)) {
-                                    *q += f64::from(v) / members as f64;
-                                }
-                            }
-                            q
+                            let alone: Vec<[f64; 7]> =
+                                nets.iter().map(|net| net.quantiles(&x).map(f64::from)).collect();
+                            let mean = |i| alone.iter().map(|q| q[i]).sum::<f64>() / members as f64;
+                            std::iter::once(std::array::from_fn(mean)).chain(alone.iter().copied()).collect()
                         };
                         out.extend(
                             git.iter()
                                 .enumerate()
                                 .filter(|(_, c)| c.fold == fold)
-                                .map(|(i, c)| (true, i, mean(&c.x))),
+                                .map(|(i, c)| (true, i, answers(&c.x))),
                         );
                         out.extend(
                             train
                                 .iter()
                                 .enumerate()
                                 .filter(|(_, c)| c.fold == fold && c.series.starts_with("pool_"))
-                                .map(|(i, c)| (false, i, mean(&c.x))),
+                                .map(|(i, c)| (false, i, answers(&c.x))),
                         );
                     }
                 })
@@ -270,22 +277,29 @@ pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, folds: 
     });
     println!("{recipe:?} {balance:?} members {members} {:?}", start.elapsed());
     for (name, is_git) in [("git", true), ("pool", false)] {
-        let all: Vec<(usize, [f64; 7])> =
-            parts.iter().flatten().filter(|p| p.0 == is_git).map(|p| (p.1, p.2)).collect();
+        let chosen: Vec<&(bool, usize, Vec<[f64; 7]>)> =
+            parts.iter().flatten().filter(|part| part.0 == is_git).collect();
         let cases: Vec<&Known> =
-            all.iter().map(|(i, _)| if is_git { &git[*i] } else { &train[*i] }).collect();
+            chosen.iter().map(|part| if is_git { &git[part.1] } else { &train[part.1] }).collect();
         let reference: Vec<([f64; 3], f64)> = cases
             .iter()
             .map(|c| (c.reference.map(f64::ln), f64::from(u8::from(c.reference[1] <= 90.0))))
             .collect();
         let r = score(&cases, &reference);
-        for late in LATE_SPREADS {
-            let answers: Vec<([f64; 3], f64)> = all
+        let scored = |member: usize, late: f64| {
+            let answers: Vec<([f64; 3], f64)> = chosen
                 .iter()
-                .map(|(_, q)| q.map(|v| q[3] + if v > q[3] { late } else { 1.0 } * (v - q[3])))
+                .map(|part| part.2[member])
+                .map(|q| q.map(|v| q[3] + if v > q[3] { late } else { 1.0 } * (v - q[3])))
                 .map(|q| ([q[1], q[3], q[5]], p90(&q)))
                 .collect();
-            print(&format!("{name} late {late:.2}"), &score(&cases, &answers), Some(&r));
+            score(&cases, &answers)
+        };
+        for member in 1..=members as usize {
+            print(&format!("{name} network {member} alone"), &scored(member, 1.0), Some(&r));
+        }
+        for late in LATE_SPREADS {
+            print(&format!("{name} late {late:.2}"), &scored(0, late), Some(&r));
         }
     }
 }
