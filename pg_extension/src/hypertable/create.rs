@@ -10,7 +10,7 @@ use super::{
     table_facts::{Column, Facts},
 };
 use crate::server::{
-    error::{Error, Kind, Result, or_raise},
+    error::{Error, Kind, Result, given, or_raise},
     identity,
 };
 
@@ -36,12 +36,14 @@ const NAMING_TYPES: [&str; 11] = [
 /// Makes an ordinary table a hypertable.
 #[pg_extern(volatile, parallel_unsafe)]
 fn create_hypertable(
-    relation: PgRelation,
-    time_column: &str,
+    relation: Option<PgRelation>,
+    time_column: Option<&str>,
     segment_column: default!(Option<&str>, "NULL"),
-    if_not_exists: default!(bool, "false"),
+    if_not_exists: default!(Option<bool>, "false"),
 ) {
-    or_raise(create(&relation, time_column, segment_column, if_not_exists));
+    let relation = or_raise(given(relation, "relation"));
+    let time_column = or_raise(given(time_column, "time_column"));
+    or_raise(create(&relation, time_column, segment_column, if_not_exists.unwrap_or_default()));
 }
 
 extension_sql!(

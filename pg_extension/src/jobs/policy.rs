@@ -6,7 +6,7 @@ use super::tables::{job, value, write};
 use crate::{
     hypertable::catalogue,
     server::{
-        error::{Error, Kind, Result, or_raise},
+        error::{Error, Kind, Result, given, or_raise},
         identity, relation,
     },
 };
@@ -98,14 +98,20 @@ COMMENT ON FUNCTION headroom.add_seal_policy(regclass, interval, boolean, interv
 'Seals rows of a hypertable once they are so old, again and again; the number of the job';
 "#, requires = ["jobs"])]
 fn add_seal_policy(
-    relation: pg_sys::Oid,
-    seal_after: Interval,
-    if_not_exists: bool,
-    schedule_interval: Interval,
+    relation: Option<pg_sys::Oid>,
+    seal_after: Option<Interval>,
+    if_not_exists: Option<bool>,
+    schedule_interval: Option<Interval>,
     initial_start: Option<TimestampWithTimeZone>,
 ) -> Option<i32> {
-    let kind = "seal";
-    or_raise(add(Policy { kind, relation, age: seal_after, if_not_exists, schedule_interval, initial_start }))
+    or_raise(add(Policy {
+        kind: "seal",
+        relation: or_raise(given(relation, "relation")),
+        age: or_raise(given(seal_after, "seal_after")),
+        if_not_exists: if_not_exists.unwrap_or_default(),
+        schedule_interval: or_raise(given(schedule_interval, "schedule_interval")),
+        initial_start,
+    }))
 }
 
 #[pg_extern(sql = r#"
@@ -116,14 +122,20 @@ COMMENT ON FUNCTION headroom.add_retention_policy(regclass, interval, boolean, i
 'Drops rows of a hypertable once they are so old, again and again, as headroom.delete_older does; the number of the job';
 "#, requires = ["jobs"])]
 fn add_retention_policy(
-    relation: pg_sys::Oid,
-    drop_after: Interval,
-    if_not_exists: bool,
-    schedule_interval: Interval,
+    relation: Option<pg_sys::Oid>,
+    drop_after: Option<Interval>,
+    if_not_exists: Option<bool>,
+    schedule_interval: Option<Interval>,
     initial_start: Option<TimestampWithTimeZone>,
 ) -> Option<i32> {
-    let kind = "retention";
-    or_raise(add(Policy { kind, relation, age: drop_after, if_not_exists, schedule_interval, initial_start }))
+    or_raise(add(Policy {
+        kind: "retention",
+        relation: or_raise(given(relation, "relation")),
+        age: or_raise(given(drop_after, "drop_after")),
+        if_not_exists: if_not_exists.unwrap_or_default(),
+        schedule_interval: or_raise(given(schedule_interval, "schedule_interval")),
+        initial_start,
+    }))
 }
 
 #[pg_extern(sql = r#"
@@ -152,13 +164,15 @@ COMMENT ON FUNCTION headroom.add_job(regproc, interval, jsonb, timestamptz, bool
 'Calls a procedure or function (job_id integer, config jsonb) again and again, as the role that adds it and in one transaction a run; the number of the job';
 "#, requires = ["jobs"])]
 fn add_job(
-    proc: pg_sys::Oid,
-    schedule_interval: Interval,
+    proc: Option<pg_sys::Oid>,
+    schedule_interval: Option<Interval>,
     config: Option<JsonB>,
     initial_start: Option<TimestampWithTimeZone>,
-    scheduled: bool,
+    scheduled: Option<bool>,
 ) -> i32 {
-    or_raise(add_procedure(proc, schedule_interval, config, initial_start, scheduled))
+    let proc = or_raise(given(proc, "proc"));
+    let interval = or_raise(given(schedule_interval, "schedule_interval"));
+    or_raise(add_procedure(proc, interval, config, initial_start, scheduled.unwrap_or(true)))
 }
 
 fn add_procedure(

@@ -126,6 +126,11 @@ impl From<pgrx::spi::SpiError> for Error {
     }
 }
 
+/// An argument that must be given.
+pub(crate) fn given<T>(argument: Option<T>, name: &str) -> Result<T> {
+    argument.ok_or_else(|| Error::new(Kind::InvalidArgument, format!("{name} must not be null")))
+}
+
 /// The value, or the error raised in the server.
 pub(crate) fn or_raise<T>(result: Result<T>) -> T {
     result.unwrap_or_else(|error| error.raise())
