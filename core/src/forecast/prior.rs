@@ -32,7 +32,7 @@ impl Prior {
             spread_early: 1.0,
             // A P90 beyond a year cannot be missed within it, so the others carry the whole late tail: on repositories left
             // out of the fit 5 % were late at 1.0; at 0.85 about 7 % are.
-            spread_late: 0.85,
+            spread_late: 0.8,
             shift: 0.0,
             days_min: 14,
             stale_days: 14,
