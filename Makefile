@@ -124,7 +124,7 @@ test-devices: built node-static ## the node inside emulated machines; fetches 20
 	tests/devices/packages
 	rustc --edition 2024 -O -C target-feature=+crt-static --target $(NODE_TARGET) -o .headroom/devices/thin-lun tests/devices/thin_lun/main.rs
 	tests/devices/initrd $(NODE_STATIC) .headroom/devices/thin-lun
-	$(STEP) "devices" "emulated machines, about a minute"
+	$(STEP) "devices" "emulated machines, about two minutes"
 	$(CARGO_TEST) --features headroom-tests/devices --test 'devices_*' -- --nocapture
 
 .PHONY: soak
