@@ -10,7 +10,7 @@ use twin::{Twins, statement::Random};
 
 /// Statements of a run in CI; `make soak` runs many more.
 const STATEMENTS: usize = 1_500;
-const STATEMENTS_SOAK: usize = 100_000;
+const STATEMENTS_SOAK: usize = 20_000;
 
 fn seed() -> u64 {
     std::env::var("HEADROOM_TWIN_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_124)
