@@ -3,7 +3,7 @@
 use headroom_core::unit::{ComponentKey, Remark};
 use headroom_tests::{Hub, Node, NodeProcess, node_process::until};
 use jiff::Timestamp;
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 
 fn remark(component: Option<&str>, at: Option<&str>, text: &str) -> Remark {
     Remark {
@@ -110,44 +110,41 @@ async fn hostile_remarks_are_kept_as_text_or_refused_by_name() {
     assert_eq!(found, wanted);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
-
-    #[test]
-    fn any_remarks_are_kept_each_once_or_refused(
-        texts in prop::collection::vec(any::<String>(), 0..12),
-        seconds in prop::collection::vec(prop::option::of(-300_000_000_000_i64..250_000_000_000), 12),
-    ) {
-        static WORLD: std::sync::LazyLock<(tokio::runtime::Runtime, Hub, Node)> = std::sync::LazyLock::new(|| {
-            let runtime = tokio::runtime::Runtime::new().expect("threads");
-            let hub = Hub::serving();
-            let node = runtime.block_on(Node::enrol(&hub, None, "S1"));
-            (runtime, hub, node)
-        });
-        let (runtime, hub, node) = &*WORLD;
-        let mut push = node.push(1, 1);
-        push.answer.remarks = texts
-            .iter()
-            .zip(&seconds)
-            .map(|(text, second)| Remark {
-                component: None,
-                at: second.map(|second| Timestamp::from_second(second).expect("in range")),
-                text: text.clone(),
-            })
-            .collect();
-        let before = hub.psql("select count(*) from fleet.remarks where happened_at is not null");
-        let (status, body) = runtime.block_on(node.send(hub, &push));
-        prop_assert!(status == 200 || status == 422, "{} {}", status, body);
-        if status == 200 {
-            let standing: std::collections::BTreeSet<&String> =
-                push.answer.remarks.iter().filter(|one| one.at.is_none()).map(|one| &one.text).collect();
-            let count = hub.psql("select count(*) from fleet.remarks where happened_at is null");
-            prop_assert_eq!(count, standing.len().to_string());
-        } else {
-            let after = hub.psql("select count(*) from fleet.remarks where happened_at is not null");
-            prop_assert_eq!(after, before, "what is refused is refused whole");
-        }
-    }
+#[test]
+fn any_remarks_are_kept_each_once_or_refused() {
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let hub = Hub::serving();
+    let node = runtime.block_on(Node::enrol(&hub, None, "S1"));
+    let texts = prop::collection::vec(any::<String>(), 0..12);
+    let seconds = prop::collection::vec(prop::option::of(-300_000_000_000_i64..250_000_000_000), 12);
+    // One hub for all cases, which ends with the test.
+    TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(12) })
+        .run(&(texts, seconds), |(texts, seconds)| {
+            let mut push = node.push(1, 1);
+            push.answer.remarks = texts
+                .iter()
+                .zip(&seconds)
+                .map(|(text, second)| Remark {
+                    component: None,
+                    at: second.map(|second| Timestamp::from_second(second).expect("in range")),
+                    text: text.clone(),
+                })
+                .collect();
+            let before = hub.psql("select count(*) from fleet.remarks where happened_at is not null");
+            let (status, body) = runtime.block_on(node.send(&hub, &push));
+            prop_assert!(status == 200 || status == 422, "{} {}", status, body);
+            if status == 200 {
+                let standing: std::collections::BTreeSet<&String> =
+                    push.answer.remarks.iter().filter(|one| one.at.is_none()).map(|one| &one.text).collect();
+                let count = hub.psql("select count(*) from fleet.remarks where happened_at is null");
+                prop_assert_eq!(count, standing.len().to_string());
+            } else {
+                let after = hub.psql("select count(*) from fleet.remarks where happened_at is not null");
+                prop_assert_eq!(after, before, "what is refused is refused whole");
+            }
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
