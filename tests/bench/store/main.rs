@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use futures_util::SinkExt as _;
 use generator::{Shape, batches};
 use headroom_tests::{Cluster, PG_CONFIG};
-use systems::{QUERIES, System, all, has_timescaledb};
+use systems::{LATEST, QUERIES, System, all, has_timescaledb};
 use tokio_postgres::Client;
 
 /// Each query runs once to warm up and so many times for the figure, the median.
@@ -25,10 +25,11 @@ struct Figures {
     copy_wall: f64,
     all_cpu: f64,
     bytes: f64,
-    queries: Vec<f64>,
+    /// Nothing for one that was not asked.
+    queries: Vec<Option<f64>>,
     /// Most memory of a session, in MB, with [`SMALL_WORK_MEM`]: of sealing, and of each query.
     finish_memory: f64,
-    query_memory: Vec<f64>,
+    query_memory: Vec<Option<f64>>,
 }
 
 /// What the server gives a sort or a hash by default; memory is measured with it.
@@ -133,11 +134,15 @@ async fn measure_one(
     let end: String = client.query_one("SELECT max(ts)::text FROM status", &[]).await?.get(0);
     let (mut queries, mut query_memory) = (Vec::new(), Vec::new());
     for (name, query) in QUERIES {
+        if name == LATEST && !system.finds_units {
+            queries.push(None);
+            query_memory.push(None);
+            continue;
+        }
         let query = format!("COPY ({}) TO '/dev/null' (FORMAT binary)", query.replace("{end}", &end));
-        queries.push(
-            query_cpu(&client, process, &query).await.with_context(|| format!("{}: {name}", system.name))?,
-        );
-        query_memory.push(session_memory(cluster, &database, &query).await?);
+        let taken = query_cpu(&client, process, &query).await;
+        queries.push(Some(taken.with_context(|| format!("{}: {name}", system.name))?));
+        query_memory.push(Some(session_memory(cluster, &database, &query).await?));
     }
     Ok(Figures {
         name: system.name,
@@ -195,6 +200,10 @@ async fn query_cpu(client: &Client, process: u32, query: &str) -> anyhow::Result
     Ok(warm[REPEATS / 2])
 }
 
+fn not_asked() -> String {
+    "–".to_owned()
+}
+
 fn print_table(measured: &[Figures], rows: f64) {
     let headings: Vec<&str> = measured.iter().map(|f| f.name).collect();
     println!("\n| | {} |\n|---|{}", headings.join(" | "), "---|".repeat(measured.len()));
@@ -213,12 +222,15 @@ fn print_table(measured: &[Figures], rows: f64) {
     });
     for (i, (name, _)) in QUERIES.iter().enumerate() {
         line(&format!("{name}, ms CPU"), &|f| {
-            format!("{:.1} ({:.2})", f.queries[i], f.queries[i] / partitions.queries[i].max(1e-3))
+            let base = partitions.queries[i].unwrap_or(0.0).max(1e-3);
+            f.queries[i].map_or_else(not_asked, |taken| format!("{taken:.1} ({:.2})", taken / base))
         });
     }
     line("sealing or compressing, MB of memory", &|f| format!("{:.0}", f.finish_memory));
     for (i, (name, _)) in QUERIES.iter().enumerate() {
-        line(&format!("{name}, MB of memory"), &|f| format!("{:.0}", f.query_memory[i]));
+        line(&format!("{name}, MB of memory"), &|f| {
+            f.query_memory[i].map_or_else(not_asked, |taken| format!("{taken:.0}"))
+        });
     }
     println!("\nMemory is a session's own, above what it had, with work_mem at 4 MB.");
     println!("In brackets: as a multiple of weekly partitions, in this run.");
