@@ -126,6 +126,11 @@ fn do_nothing(need: &Need<'_>, until: Timestamp) -> Alternative {
 /// What would have to be freed so that the value stays below the limit to the end of the planning horizon.
 fn reclaim(need: &Need<'_>, until: Timestamp) -> Alternative {
     let forecast = need.forecast;
+    if forecast.fan.is_empty() {
+        // As of what has run out already: nothing is told of the values to come.
+        let reason = "How much would have to go to make it last is not known.".to_owned();
+        return nothing_bought(PlanAction::Reclaim, Some(until), reason);
+    }
     let climbs = forecast.fan.iter().take_while(|point| point.at <= need.lasts_to);
     let peak = climbs.map(|point| point.p90).fold(forecast.last_used.unwrap_or(0.0), f64::max);
     let excess = forecast.limit.map_or(0.0, |limit| (peak - limit).max(0.0));

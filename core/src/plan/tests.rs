@@ -123,6 +123,8 @@ fn no_more_is_to_be_freed_than_is_there() {
     assert!(reclaim(&Scene::filling()).starts_with("With about "), "{}", reclaim(&Scene::filling()));
     let steep = Scene::growing(Resource::Capacity, 1e11, 2.2e10, 9e12);
     assert!(reclaim(&steep).contains("more would have to go than is there"), "{}", reclaim(&steep));
+    let full = Scene::growing(Resource::Capacity, 4e12, 1e10, 7.9e12);
+    assert!(reclaim(&full).contains("not known"), "{}", reclaim(&full));
 }
 
 #[test]
