@@ -18,17 +18,13 @@
 //! | [`row_store`] | writing rows that leave their block |
 //! | [`time_argument`] | a point in time given to a function |
 //! | [`watch`] | what is done when one is altered or dropped |
-//! | [`begun`] | what is refused before it begins |
-//! | [`elsewhere`] | what is refused of types and publications |
 //! | [`table_facts`] | what the server says of a table that is to become one |
 
-mod begun;
 pub(crate) mod block_store;
 pub(crate) mod catalogue;
 mod catalogue_change;
 mod create;
 pub(crate) mod datum;
-mod elsewhere;
 mod gather;
 pub(crate) mod layout;
 mod leave;

@@ -3,10 +3,12 @@
 
 use pgrx::{pg_sys, prelude::*, spi::quote_literal};
 
-use super::{catalogue, tables};
-use crate::server::{
-    error::{Error, Kind, Result},
-    relation,
+use crate::{
+    hypertable::{catalogue, tables},
+    server::{
+        error::{Error, Kind, Result},
+        relation,
+    },
 };
 
 /// Refuses what could not be kept. Whether the command is one of these: there is nothing else to be done about it.

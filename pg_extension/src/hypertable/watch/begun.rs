@@ -3,10 +3,13 @@
 
 use pgrx::{PgList, pg_guard, pg_sys, prelude::*, spi::quote_literal};
 
-use super::{catalogue, tables, watch};
-use crate::server::{
-    error::{Error, Kind, Result, or_raise},
-    relation::{self, Open},
+use super::keys;
+use crate::{
+    hypertable::{catalogue, tables},
+    server::{
+        error::{Error, Kind, Result, or_raise},
+        relation::{self, Open},
+    },
 };
 
 extension_sql!(
@@ -40,7 +43,7 @@ pub extern "C-unwind" fn pg_finfo_headroom_watch_begun() -> *const pg_sys::Pg_fi
 pub unsafe extern "C-unwind" fn headroom_watch_begun(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
     // SAFETY: the server's own structures.
     unsafe {
-        let tree = watch::event(call).parsetree;
+        let tree = super::event(call).parsetree;
         if relation::own(c"hypertables").is_ok() {
             or_raise(begun(tree));
         }
@@ -122,7 +125,7 @@ fn refuse_guard(index: pg_sys::Oid) -> Result<()> {
         pg_sys::IndexGetRelation(index, true)
     };
     match catalogue::entry(table)? {
-        Some(entry) if entry.sealed.is_some() => Err(watch::guard_is_needed(&entry)),
+        Some(entry) if entry.sealed.is_some() => Err(keys::guard_is_needed(&entry)),
         _ => Ok(()),
     }
 }
