@@ -3,10 +3,11 @@
 
 use pgrx::pg_sys;
 
-use super::{Order, Scan, blank};
+use super::{Scan, slot::blank};
 use crate::{
     hypertable::datum,
     sealed::{
+        carried::Order,
         ends::{End, Known},
         open::Head,
         place,

@@ -2,10 +2,11 @@
 
 use pgrx::pg_sys;
 
-use super::{Give, Scan, blank};
+use super::{Scan, slot::blank};
 use crate::{
     sealed::{
         block_row::BlockRow,
+        carried::Give,
         conditions::{self, Comparison},
         source::{BlockKey, Source},
     },
