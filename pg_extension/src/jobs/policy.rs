@@ -21,18 +21,29 @@ fn positive(interval: Option<&Interval>, name: &str) -> Result<()> {
     }
 }
 
-/// What both policies on a hypertable are given.
+/// What both policies on a hypertable are given, as SQL gives it.
 struct Policy {
     kind: &'static str,
-    relation: pg_sys::Oid,
-    age: Interval,
-    if_not_exists: bool,
-    schedule_interval: Interval,
+    relation: Option<pg_sys::Oid>,
+    /// The name of the argument that says how old rows become, and what it says.
+    age: (&'static str, Option<Interval>),
+    if_not_exists: Option<bool>,
+    schedule_interval: Option<Interval>,
     initial_start: Option<TimestampWithTimeZone>,
 }
 
 fn add(policy: Policy) -> Result<Option<i32>> {
-    let Policy { kind, relation: table, age, if_not_exists, schedule_interval, initial_start } = policy;
+    let Policy {
+        kind,
+        relation: table,
+        age: (age_name, age),
+        if_not_exists,
+        schedule_interval,
+        initial_start,
+    } = policy;
+    let table = given(table, "relation")?;
+    let age = given(age, age_name)?;
+    let schedule_interval = given(schedule_interval, "schedule_interval")?;
     let name = relation::name(table);
     if !identity::owns(table) {
         return Err(Error::new(Kind::NotPermitted, format!("must be owner of table {name}")));
@@ -65,7 +76,7 @@ fn add(policy: Policy) -> Result<Option<i32>> {
         &[kind.into(), table.into(), age.into(), schedule_interval.into(), initial_start.into()],
     )?;
     if made.is_none() {
-        if !if_not_exists {
+        if !if_not_exists.unwrap_or_default() {
             return Err(Error::new(Kind::Duplicate, format!("{name} has a {kind} policy already"))
                 .hint("Pass if_not_exists => true to accept that, or change it with headroom.alter_job."));
         }
@@ -106,10 +117,10 @@ fn add_seal_policy(
 ) -> Option<i32> {
     or_raise(add(Policy {
         kind: "seal",
-        relation: or_raise(given(relation, "relation")),
-        age: or_raise(given(seal_after, "seal_after")),
-        if_not_exists: if_not_exists.unwrap_or_default(),
-        schedule_interval: or_raise(given(schedule_interval, "schedule_interval")),
+        relation,
+        age: ("seal_after", seal_after),
+        if_not_exists,
+        schedule_interval,
         initial_start,
     }))
 }
@@ -130,10 +141,10 @@ fn add_retention_policy(
 ) -> Option<i32> {
     or_raise(add(Policy {
         kind: "retention",
-        relation: or_raise(given(relation, "relation")),
-        age: or_raise(given(drop_after, "drop_after")),
-        if_not_exists: if_not_exists.unwrap_or_default(),
-        schedule_interval: or_raise(given(schedule_interval, "schedule_interval")),
+        relation,
+        age: ("drop_after", drop_after),
+        if_not_exists,
+        schedule_interval,
         initial_start,
     }))
 }
