@@ -1,7 +1,7 @@
 //! `headroom plan`: what should be bought, on the current forecasts and today's catalogue.
 
 use super::{Context, print_json, progress};
-use crate::database::plans::{self, Stored};
+use crate::database::plans::{self, PlanRow};
 use crate::failure::Failure;
 use crate::fleet;
 
@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> anyhow::Res
     Ok(())
 }
 
-fn print(out: &mut impl std::io::Write, row: &Stored) -> std::io::Result<()> {
+fn print(out: &mut impl std::io::Write, row: &PlanRow) -> std::io::Result<()> {
     let order = match (row.order_by, row.overdue) {
         (Some(date), true) => format!("order by {date}, which has passed"),
         (Some(date), false) => format!("order by {date}"),

@@ -6,9 +6,9 @@ use headroom_core::unit::Resource;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize, Serializer};
 use tokio_postgres::types::Json;
-use tokio_postgres::{Error, GenericClient, Transaction};
+use tokio_postgres::{Error, GenericClient, Row, Transaction};
 
 /// What is sold, without what was withdrawn, in the order of order numbers.
 pub(crate) async fn catalogue(client: &impl GenericClient) -> Result<Vec<Item>, Error> {
@@ -166,9 +166,22 @@ pub(crate) async fn carry_over(transaction: &Transaction<'_>, run: i64, units: &
     Ok(())
 }
 
-/// A stored alternative, as `headroom plan` lists it.
+/// Something that is bought with an alternative.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Bought {
+    /// How many.
+    pub(crate) quantity: i16,
+    /// Order number.
+    pub(crate) sku: String,
+    /// What the catalogue calls it.
+    pub(crate) name: String,
+    /// Days from order to delivery.
+    pub(crate) lead_time_days: i16,
+}
+
+/// A stored alternative: serialised as `headroom plan --json` lists it, with order numbers for what is bought.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Stored {
+pub(crate) struct PlanRow {
     /// Key of the unit.
     pub(crate) unit_id: i64,
     /// What people call it.
@@ -183,8 +196,9 @@ pub(crate) struct Stored {
     pub(crate) action: String,
     /// The suggestion.
     pub(crate) chosen: bool,
-    /// What is bought, in words.
-    pub(crate) items: Option<String>,
+    /// What is bought, in the order of order numbers.
+    #[serde(serialize_with = "by_order_number")]
+    pub(crate) items: Vec<Bought>,
     /// Price of all.
     pub(crate) price: Option<Decimal>,
     /// Its currency.
@@ -197,7 +211,7 @@ pub(crate) struct Stored {
     pub(crate) late_probability: Option<f64>,
     /// Lasts to the end of the planning horizon.
     pub(crate) sufficient: bool,
-    /// When it runs out again.
+    /// When it runs out again, with a probability of 90 % not before.
     pub(crate) lasts_until: Option<Timestamp>,
     /// What keeps it from being smaller, cheaper or sufficient.
     pub(crate) binding_constraint: String,
@@ -205,45 +219,116 @@ pub(crate) struct Stored {
     pub(crate) reason: String,
 }
 
+impl PlanRow {
+    /// What is bought, with names and order numbers; `None` where that is nothing.
+    pub(crate) fn items_by_name(&self) -> Option<String> {
+        in_words(&self.items, |item| format!("{} × {} ({})", item.quantity, item.name, item.sku))
+    }
+
+    /// Days from order to delivery of what takes longest.
+    pub(crate) fn lead_time_days(&self) -> Option<i16> {
+        self.items.iter().map(|item| item.lead_time_days).max()
+    }
+}
+
+fn by_order_number<S: Serializer>(items: &[Bought], serializer: S) -> Result<S::Ok, S::Error> {
+    in_words(items, |item| format!("{} × {}", item.quantity, item.sku)).serialize(serializer)
+}
+
+fn in_words(items: &[Bought], write: impl Fn(&Bought) -> String) -> Option<String> {
+    (!items.is_empty()).then(|| items.iter().map(write).collect::<Vec<_>>().join(", "))
+}
+
+/// What [`row`] reads, of the current run.
+const ROWS: &str = "
+select p.unit_id, u.name, c.name, p.resource, p.rank, p.action, p.chosen,
+       (select jsonb_agg(jsonb_build_object('quantity', i.quantity, 'sku', d.sku, 'name', d.name,
+                                            'lead_time_days', d.lead_time_days) order by d.sku)
+          from fleet.plan_items i join fleet.products d using (product_id) where i.plan_id = p.plan_id),
+       p.price, p.currency, p.order_by, p.overdue, p.late_probability, p.sufficient, p.lasts_until,
+       p.binding_constraint, p.reason
+  from fleet.plans p
+  join fleet.forecast_runs r on r.run_id = p.run_id and r.is_current
+  join fleet.units u using (unit_id)
+  left join fleet.customers c using (customer_id)";
+
 /// Alternatives of the current run, the most urgent unit first; of one unit or of all that are visible.
-pub(crate) async fn current(client: &impl GenericClient, unit: Option<i64>) -> Result<Vec<Stored>, Error> {
-    let rows = client
-        .query(
-            "select p.unit_id, u.name, c.name, p.resource, p.rank, p.action, p.chosen,
-                    (select string_agg(i.quantity || ' × ' || d.sku, ', ' order by d.sku)
-                       from fleet.plan_items i join fleet.products d using (product_id) where i.plan_id = p.plan_id),
-                    p.price, p.currency, p.order_by, p.overdue, p.late_probability, p.sufficient, p.lasts_until,
-                    p.binding_constraint, p.reason
-               from fleet.plans p
-               join fleet.forecast_runs r on r.run_id = p.run_id and r.is_current
-               join fleet.units u using (unit_id)
-               left join fleet.customers c using (customer_id)
-              where $1::bigint is null or p.unit_id = $1
-              order by min(p.order_by) filter (where p.chosen) over (partition by p.unit_id) nulls last, p.unit_id, p.rank",
-            &[&unit],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Stored {
-                unit_id: row.try_get(0)?,
-                unit: row.try_get(1)?,
-                customer: row.try_get(2)?,
-                resource: row.try_get(3)?,
-                rank: row.try_get(4)?,
-                action: row.try_get(5)?,
-                chosen: row.try_get(6)?,
-                items: row.try_get(7)?,
-                price: row.try_get(8)?,
-                currency: row.try_get(9)?,
-                order_by: row.try_get(10)?,
-                overdue: row.try_get(11)?,
-                late_probability: row.try_get(12)?,
-                sufficient: row.try_get(13)?,
-                lasts_until: row.try_get(14)?,
-                binding_constraint: row.try_get(15)?,
-                reason: row.try_get(16)?,
-            })
-        })
-        .collect()
+pub(crate) async fn current(client: &impl GenericClient, unit: Option<i64>) -> Result<Vec<PlanRow>, Error> {
+    let sql = format!(
+        "{ROWS} where $1::bigint is null or p.unit_id = $1
+          order by min(p.order_by) filter (where p.chosen) over (partition by p.unit_id) nulls last, p.unit_id, p.rank"
+    );
+    client.query(&sql, &[&unit]).await?.iter().map(row).collect()
+}
+
+/// Alternatives of the current run for one unit, the suggestion first.
+pub(crate) async fn of_unit(client: &impl GenericClient, unit: i64) -> Result<Vec<PlanRow>, Error> {
+    let sql = format!("{ROWS} where p.unit_id = $1 order by p.chosen desc, p.rank");
+    client.query(&sql, &[&unit]).await?.iter().map(row).collect()
+}
+
+fn row(row: &Row) -> Result<PlanRow, Error> {
+    Ok(PlanRow {
+        unit_id: row.try_get(0)?,
+        unit: row.try_get(1)?,
+        customer: row.try_get(2)?,
+        resource: row.try_get(3)?,
+        rank: row.try_get(4)?,
+        action: row.try_get(5)?,
+        chosen: row.try_get(6)?,
+        items: row.try_get::<_, Option<Json<_>>>(7)?.map(|Json(items)| items).unwrap_or_default(),
+        price: row.try_get(8)?,
+        currency: row.try_get(9)?,
+        order_by: row.try_get(10)?,
+        overdue: row.try_get(11)?,
+        late_probability: row.try_get(12)?,
+        sufficient: row.try_get(13)?,
+        lasts_until: row.try_get(14)?,
+        binding_constraint: row.try_get(15)?,
+        reason: row.try_get(16)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bought, PlanRow};
+
+    fn plan(items: &[(i16, &str, i16)]) -> PlanRow {
+        let items = items.iter().map(|(quantity, sku, lead_time_days)| Bought {
+            quantity: *quantity,
+            sku: (*sku).to_owned(),
+            name: sku.to_lowercase(),
+            lead_time_days: *lead_time_days,
+        });
+        PlanRow {
+            unit_id: 1,
+            unit: "one".to_owned(),
+            customer: None,
+            resource: "capacity".to_owned(),
+            rank: 1,
+            action: "expansion".to_owned(),
+            chosen: true,
+            items: items.collect(),
+            price: None,
+            currency: None,
+            order_by: None,
+            overdue: false,
+            late_probability: None,
+            sufficient: true,
+            lasts_until: None,
+            binding_constraint: String::new(),
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_bought_is_told_by_order_number_and_by_name() {
+        let both = plan(&[(1, "DRIVE", 20), (2, "SHELF", 35)]);
+        assert_eq!(serde_json::to_value(&both).expect("JSON")["items"], "1 × DRIVE, 2 × SHELF");
+        assert_eq!(both.items_by_name().as_deref(), Some("1 × drive (DRIVE), 2 × shelf (SHELF)"));
+        assert_eq!(both.lead_time_days(), Some(35));
+        let nothing = plan(&[]);
+        assert!(serde_json::to_value(&nothing).expect("JSON")["items"].is_null());
+        assert_eq!((nothing.items_by_name(), nothing.lead_time_days()), (None, None));
+    }
 }

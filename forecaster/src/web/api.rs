@@ -11,6 +11,7 @@ use super::page::worklist::Filter;
 use super::person::SignedIn;
 use super::problem::Problem;
 use super::state::Web;
+use crate::database::plans::{self, PlanRow};
 use crate::database::{acting, judged, remarks, unit_page, worklist_page};
 
 /// Rows of one answer where the program does not say how many.
@@ -66,7 +67,7 @@ pub(crate) async fn unit(
     let transaction = acting::reading(&mut client, who.person_id).await?;
     let head = head(&transaction, unit, Timestamp::now()).await?;
     let forecasts = unit_page::forecasts(&transaction, unit).await?;
-    let plans = unit_page::plans(&transaction, unit).await?;
+    let plans = alternatives(&plans::of_unit(&transaction, unit).await?);
     let accuracy = judged::accuracy(&transaction, Some(unit)).await?;
     let remarks = remarks::of_unit(&transaction, unit).await?;
     let components: Vec<Value> = unit_page::components(&transaction, unit)
@@ -120,8 +121,20 @@ pub(crate) async fn plan(
     let mut client = web.connection().await?;
     let transaction = acting::reading(&mut client, who.person_id).await?;
     head(&transaction, unit, Timestamp::now()).await?;
-    let plans = unit_page::plans(&transaction, unit).await?;
+    let plans = alternatives(&plans::of_unit(&transaction, unit).await?);
     Ok(Json(json!({ "unit_id": unit, "plans": plans })))
+}
+
+fn alternatives(plans: &[PlanRow]) -> Vec<Value> {
+    let alternative = |plan: &PlanRow| {
+        json!({
+            "rank": plan.rank, "action": plan.action, "chosen": plan.chosen, "items": plan.items_by_name(),
+            "price": plan.price, "currency": plan.currency, "order_by": plan.order_by, "overdue": plan.overdue,
+            "lasts_until": plan.lasts_until, "binding_constraint": plan.binding_constraint, "reason": plan.reason,
+            "lead_time_days": plan.lead_time_days(),
+        })
+    };
+    plans.iter().map(alternative).collect()
 }
 
 /// `GET /api/v1`: where to begin. The shapes of the answers are in the project's documents.

@@ -23,7 +23,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tokio_postgres::GenericClient;
 
-use crate::database::unit_page::{self, ForecastRow, PlanRow, Surroundings};
+use crate::database::plans::{self, PlanRow};
+use crate::database::unit_page::{self, ForecastRow, Surroundings};
 use crate::database::worklist_page::{self, Line, Selection, Sort};
 use crate::database::{acting, judged, remarks};
 use crate::web::frame::Frame;
@@ -141,7 +142,7 @@ async fn rendered(
     let head = head(&transaction, unit, now).await?;
     let around = unit_page::surroundings(&transaction, unit).await?.ok_or(Problem::NotFound("unit"))?;
     let forecasts = unit_page::forecasts(&transaction, unit).await?;
-    let plans = unit_page::plans(&transaction, unit).await?;
+    let plans = plans::of_unit(&transaction, unit).await?;
     let components = unit_page::components(&transaction, unit).await?;
     let remarked = remarks::of_unit(&transaction, unit).await?;
     let offers = unit_page::offers(&transaction, unit).await?;

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::database::judged::{Accuracy, Case};
-use crate::database::unit_page::{ComponentRow, EarlierForecast, ForecastRow, PlanRow, Surroundings};
+use crate::database::plans::PlanRow;
+use crate::database::unit_page::{ComponentRow, EarlierForecast, ForecastRow, Surroundings};
 use crate::database::worklist_page::Line;
 use crate::web::chart::measure::{Measure, grouped, percent};
 use crate::web::line::{money, size};
@@ -58,7 +59,7 @@ pub(super) fn headline(head: &Line, chosen: Option<&PlanRow>, around: &Surroundi
         let days = |days: Option<i16>| days.unwrap_or(0);
         let terms = format!(
             "lead time {} d, approval {} d, installation {} d",
-            days(chosen.and_then(|plan| plan.lead_time_days)),
+            days(chosen.and_then(PlanRow::lead_time_days)),
             days(around.approval_days),
             days(around.installation_days)
         );
@@ -133,7 +134,7 @@ pub(super) fn option(plan: &PlanRow) -> OptionCard {
             _ => "nothing to pay".to_owned(),
         },
         effect: plan.reason.clone(),
-        items: plan.items.clone(),
+        items: plan.items_by_name(),
         order_by: plan.order_by.map(|date| match plan.overdue {
             true => format!("order now: the last day was {}", civil(date)),
             false => format!("order by {}", civil(date)),
