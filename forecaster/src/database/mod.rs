@@ -22,7 +22,9 @@
 //! | [`backtests`] | past forecasts judged by what came |
 //! | [`runs`] | fleet runs: begun, shared out, published |
 //! | [`plans`] | the catalogue, and plans of a run |
-//! | [`offers`] | needs, and offers with their lines and events |
+//! | [`needs`] | units whose chosen plan is a purchase |
+//! | [`open_offers`] | offers made, filled from plans, judged, moved on |
+//! | [`offers`] | offers with their lines and events, as they are shown |
 //! | [`outbox`] | messages to be sent |
 //! | [`worklist`] | one row a unit, as pages and reports list them |
 //! | [`jobs`] | schedule and history |
@@ -48,8 +50,10 @@ pub(crate) mod lifecycle;
 pub(crate) mod lives;
 pub(crate) mod matching;
 pub(crate) mod migrations;
+pub(crate) mod needs;
 pub(crate) mod nodes;
 pub(crate) mod offers;
+pub(crate) mod open_offers;
 pub(crate) mod outbox;
 pub(crate) mod people;
 pub(crate) mod plans;

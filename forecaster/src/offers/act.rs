@@ -7,7 +7,7 @@ use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::letter::{Letter, letter};
-use crate::database::{offers, outbox};
+use crate::database::{offers, open_offers, outbox};
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,7 +42,7 @@ pub(crate) async fn act(
     }
     let mut valid_until = None;
     if event == Event::Send {
-        let Some(rules) = offers::contact_rules(transaction, offer_id).await? else {
+        let Some(rules) = open_offers::contact_rules(transaction, offer_id).await? else {
             return Ok(Acted::Unknown);
         };
         if let Err(forbidden) = may_send(&rules, today) {
@@ -50,7 +50,7 @@ pub(crate) async fn act(
         }
         valid_until = Some(today.checked_add(Span::new().days(i64::from(valid_days)))?);
     }
-    if !offers::moved(transaction, offer_id, offer.state, to, who, note, valid_until).await? {
+    if !open_offers::moved(transaction, offer_id, offer.state, to, who, note, valid_until).await? {
         return Ok(Acted::Refused(format!(
             "Offer {offer_id} was changed by somebody else at the same moment."
         )));

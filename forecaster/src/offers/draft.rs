@@ -8,7 +8,8 @@ use tokio_postgres::Transaction;
 
 use super::review::HUB;
 use crate::config::Settings;
-use crate::database::offers::{self, Need, Open};
+use crate::database::needs::Need;
+use crate::database::open_offers::{self, Open};
 
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(super) async fn draft(
     today: Date,
     settings: &Settings,
 ) -> anyhow::Result<Drafted> {
-    let open = offers::open(transaction).await?;
+    let open = open_offers::locked(transaction).await?;
     let answered: BTreeSet<(i64, &str)> = open
         .iter()
         .flat_map(|offer| offer.needs.iter().map(|(unit, resource)| (*unit, resource.as_str())))
@@ -54,18 +55,18 @@ pub(super) async fn draft(
     for bundle in bundle(&dues, &draft_dues, settings.offers_bundle_days) {
         let plans: Vec<i64> = bundle.needs.iter().map(|index| wanted[*index].plan).collect();
         if let Some(place) = bundle.draft {
-            offers::take_plans(transaction, drafts[place].offer, &plans).await?;
+            open_offers::take_plans(transaction, drafts[place].offer, &plans).await?;
             drafted.joined += plans.len();
             continue;
         }
         let Some(first) = bundle.needs.first().map(|index| wanted[*index]) else { continue };
-        let offer = offers::make(transaction, &first.to, &first.contact_name).await?;
-        offers::take_plans(transaction, offer, &plans).await?;
+        let offer = open_offers::make(transaction, &first.to, &first.contact_name).await?;
+        open_offers::take_plans(transaction, offer, &plans).await?;
         drafted.made += 1;
         if !first.to.address.trim().is_empty() {
             let to = transition(OfferState::Planned, Event::Draft)?;
             let note = format!("to {} <{}>", first.contact_name, first.to.address);
-            offers::moved(transaction, offer, OfferState::Planned, to, HUB, &note, None).await?;
+            open_offers::moved(transaction, offer, OfferState::Planned, to, HUB, &note, None).await?;
         }
     }
     Ok(drafted)

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::database::{offers, outbox, runs};
+use crate::database::{needs, outbox, runs};
 use crate::hub::Hub;
 
 pub(crate) use act::{Acted, act};
@@ -27,7 +27,7 @@ pub(crate) async fn job(hub: Hub) -> anyhow::Result<String> {
     let mut client = hub.pool().get().await?;
     if let Some(run) = runs::current_id(&**client).await? {
         let transaction = client.transaction().await?;
-        let needs = offers::needs(&*transaction, now).await?;
+        let needs = needs::current(&*transaction, now).await?;
         let reviewed = review::review(&transaction, &needs, run, today, hub.settings()).await?;
         let drafted = draft::draft(&transaction, &needs, today, hub.settings()).await?;
         transaction.commit().await?;

@@ -6,7 +6,8 @@ use jiff::civil::Date;
 use tokio_postgres::Transaction;
 
 use crate::config::Settings;
-use crate::database::offers::{self, Need, Open};
+use crate::database::needs::Need;
+use crate::database::open_offers::{self, Open};
 
 /// Who moves an offer when the hub does.
 pub(super) const HUB: &str = "headroom";
@@ -37,7 +38,7 @@ pub(super) async fn review(
     settings: &Settings,
 ) -> anyhow::Result<Reviewed> {
     let mut reviewed = Reviewed::default();
-    for open in offers::open(transaction).await? {
+    for open in open_offers::locked(transaction).await? {
         if open.state == OfferState::Sent && open.valid_until.is_some_and(|last| last < today) {
             move_on(transaction, &open, Event::Expire, "its validity ended without an answer").await?;
             reviewed.expired += 1;
@@ -57,7 +58,7 @@ pub(super) async fn review(
         let any_stands = standing.contains(&true);
         if open.judged_run != Some(run) {
             let (calm_runs, event) = after_run(open.state, any_stands, open.calm_runs);
-            offers::judged(transaction, open.offer, run, calm_runs).await?;
+            open_offers::judged(transaction, open.offer, run, calm_runs).await?;
             if let Some(event) = event {
                 let note = format!("the need was gone in {calm_runs} fleet runs in a row");
                 move_on(transaction, &open, event, &note).await?;
@@ -80,9 +81,9 @@ async fn follow(
     standing: &[bool],
     run: i64,
 ) -> anyhow::Result<bool> {
-    let plans = offers::plans_that_differ(transaction, open.offer).await?;
+    let plans = open_offers::plans_that_differ(transaction, open.offer).await?;
     if !plans.is_empty() {
-        offers::take_plans(transaction, open.offer, &plans).await?;
+        open_offers::take_plans(transaction, open.offer, &plans).await?;
     }
     let gone: Vec<&(i64, String)> =
         open.needs.iter().zip(standing).filter(|(_, stands)| !**stands).map(|(need, _)| need).collect();
@@ -91,13 +92,13 @@ async fn follow(
     if drops {
         let units: Vec<i64> = gone.iter().map(|(unit, _)| *unit).collect();
         let resources: Vec<&str> = gone.iter().map(|(_, resource)| resource.as_str()).collect();
-        offers::drop_needs(transaction, open.offer, &units, &resources).await?;
+        open_offers::drop_needs(transaction, open.offer, &units, &resources).await?;
     }
     Ok(!plans.is_empty() || drops)
 }
 
 async fn move_on(transaction: &Transaction<'_>, open: &Open, event: Event, note: &str) -> anyhow::Result<()> {
     let to = transition(open.state, event)?;
-    offers::moved(transaction, open.offer, open.state, to, HUB, note, None).await?;
+    open_offers::moved(transaction, open.offer, open.state, to, HUB, note, None).await?;
     Ok(())
 }
