@@ -48,14 +48,34 @@ pub(super) fn of_gaps(
     prior: &Prior,
 ) -> Vec<FirstPassage> {
     let share = regular::share(daily);
+    let calibration = Calibration::of(prior);
     network::ln_days(&evidence(daily, gaps, futures))
         .into_iter()
         .enumerate()
         .map(|(gap, quantiles)| {
             let quantiles = regular::lean(quantiles, futures.days(gap), share);
-            FirstPassage::calibrated(quantiles, horizon_days, prior)
+            FirstPassage::calibrated(&quantiles, horizon_days, &calibration)
         })
         .collect()
+}
+
+/// A prior's calibration: which levels of a model's quantiles are told, and how far the logarithms of days are shifted.
+pub struct Calibration {
+    levels: [f64; QUANTILES],
+    shift: f64,
+}
+
+impl Calibration {
+    /// Of these constants.
+    pub fn of(prior: &Prior) -> Self {
+        Self { levels: LEVELS.map(|level| prior.network_level(level)), shift: prior.shift }
+    }
+
+    /// What is told at 5, 10, 25, 50, 75, 90, 95 %, of a model's rising quantiles of ln(days) at these levels.
+    pub fn ln_days(&self, model: &[f64; QUANTILES]) -> [f64; QUANTILES] {
+        let points = with_tails(model);
+        self.levels.map(|level| ln_day_at(&points, level) + self.shift)
+    }
 }
 
 /// The distribution of the day of first passage over a horizon, calibrated.
@@ -80,14 +100,13 @@ impl FirstPassage {
         Self { kind, horizon_days: f64::from(horizon_days) }
     }
 
-    /// Spreads the logarithms of days about the median and shifts them, as the prior says.
-    pub(super) fn calibrated(ln_days: [f64; QUANTILES], horizon_days: u16, prior: &Prior) -> Self {
-        let median = ln_days[QUANTILES / 2];
-        let ln_days = ln_days.map(|q| {
-            let spread = if q < median { prior.spread_early } else { prior.spread_late };
-            median + prior.shift + spread * (q - median)
-        });
-        Self { kind: Kind::LnDays(ln_days), horizon_days: f64::from(horizon_days) }
+    /// From the quantiles at [`LEVELS`] of ln(days) that a model says.
+    pub(super) fn calibrated(
+        ln_days: &[f64; QUANTILES],
+        horizon_days: u16,
+        calibration: &Calibration,
+    ) -> Self {
+        Self { kind: Kind::LnDays(calibration.ln_days(ln_days)), horizon_days: f64::from(horizon_days) }
     }
 
     /// Lies between this one and another, by the other's share.
@@ -113,7 +132,7 @@ impl FirstPassage {
             Kind::Reached => Some(0.0),
             Kind::Never => None,
             Kind::LnDays(ln_days) => {
-                let days = libm::exp(ln_day_at(ln_days, probability.clamp(0.0, 1.0))).max(1.0);
+                let days = libm::exp(ln_day_at(&with_tails(ln_days), probability.clamp(0.0, 1.0))).max(1.0);
                 (days <= self.horizon_days).then_some(days)
             }
         }
@@ -145,8 +164,7 @@ fn with_tails(ln_days: &[f64; QUANTILES]) -> [(f64, f64); QUANTILES + 2] {
     })
 }
 
-fn ln_day_at(ln_days: &[f64; QUANTILES], level: f64) -> f64 {
-    let points = with_tails(ln_days);
+fn ln_day_at(points: &[(f64, f64); QUANTILES + 2], level: f64) -> f64 {
     let right = points.iter().position(|p| p.0 >= level).unwrap_or(QUANTILES + 1).max(1);
     let ((l0, d0), (l1, d1)) = (points[right - 1], points[right]);
     d0 + (level - l0) / (l1 - l0) * (d1 - d0)

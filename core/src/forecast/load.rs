@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     Factor, Forecast, Passage, PassagePoint, Prior, Question, State, fan,
-    first_passage::{FirstPassage, HORIZON_DAYS_MAX},
+    first_passage::{Calibration, FirstPassage, HORIZON_DAYS_MAX},
     grid::{after, grid_days},
     history::DAY_SECONDS,
     pooled::{NORMAL, crossing, rising},
@@ -212,7 +212,7 @@ impl Line {
             let gap = limit - self.level - z * self.level_spread;
             if gap <= 0.0 { 0.0 } else { libm::log(crossing(self.slope + z * self.slope_spread, 0.0, gap)) }
         });
-        FirstPassage::calibrated(rising(ln_days), horizon_days, prior)
+        FirstPassage::calibrated(&rising(ln_days), horizon_days, &Calibration::of(prior))
     }
 
     fn factor(&self, quantities: &Quantities) -> Factor {

@@ -36,7 +36,7 @@ pub use answer::{Factor, FanPoint, Forecast, Passage, PassagePoint};
 pub use backtest::{BacktestCase, JUDGED_DAYS, backtest};
 pub use endurance::{EnduranceFigures, EnduranceUsed, endurance_used};
 pub use evidence::{EVIDENCE, RISING, capacity_evidence};
-pub use first_passage::{FirstPassage, first_passages};
+pub use first_passage::{Calibration, FirstPassage, first_passages};
 pub use follow::follow;
 pub use history::HISTORY_DAYS_MAX;
 pub use model::forecast;

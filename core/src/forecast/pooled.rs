@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FirstPassage, Observation, Prior, Question,
+    Calibration, FirstPassage, Observation, Prior, Question,
     history::{DAY_SECONDS, clean},
     network::LEVELS,
 };
@@ -95,7 +95,7 @@ impl Pooled {
             libm::log(crossing(mean + z * spread, z * self.day_spread, gap))
         });
         debug_assert_eq!(LEVELS.len(), NORMAL.len());
-        FirstPassage::calibrated(rising(ln_days), horizon_days, prior)
+        FirstPassage::calibrated(&rising(ln_days), horizon_days, &Calibration::of(prior))
     }
 }
 

@@ -1,14 +1,15 @@
 //! The width of the band, from how past forecasts came out. Only outcomes that were known at the moment of asking count.
 //!
-//! Conformal in the logarithm of days: the band is stretched on each side of the median until one in ten outcomes lies
-//! beyond it, of those forecasts that were made.
+//! The levels are told anew (Kuleshov, Fenner and Ermon 2018) so that one in ten outcomes lies beyond each end of the band,
+//! as they do of those forecasts that were made. Which level is told does not depend on the limit: a higher limit stays
+//! later.
 
-use super::Prior;
+use super::{JUDGED_DAYS, Prior};
 
 /// Outcomes below which the constants stay as they are: fewer say little about a tail of 10 %.
 const OUTCOMES_MIN: usize = 200;
-/// The band is never made narrower or wider than by these factors.
-const STRETCH: [f64; 2] = [0.5, 2.0];
+/// The powers of the levels are never changed by more than these factors.
+const FACTOR: [f64; 2] = [0.5, 2.0];
 /// Share of outcomes beyond each end.
 const TAIL: f64 = 0.1;
 /// Steps of the constants: with a finer one every run would have constants of its own.
@@ -32,35 +33,31 @@ pub fn recalibrated(given: Prior, outcomes: &[Outcome]) -> Prior {
     if usable.len() < OUTCOMES_MIN {
         return given;
     }
-    let ln = |days: f64| libm::log(days.max(1.0));
-    let beyond = f64::INFINITY; // not reached, or not inside the horizon
-    let early = stretch(usable.iter().map(|one| {
-        let (Some(p10), Some(p50)) = (one.quantiles[0], one.quantiles[1]) else { return 0.0 };
-        one.true_days.map_or(0.0, |truth| (ln(p50) - ln(truth)) / (ln(p50) - ln(p10)).max(1e-3))
-    }));
-    let late = stretch(usable.iter().map(|one| {
-        let (Some(p50), Some(p90)) = (one.quantiles[1], one.quantiles[2]) else { return 0.0 };
-        one.true_days.map_or(beyond, |truth| (ln(truth) - ln(p50)) / (ln(p90) - ln(p50)).max(1e-3))
-    }));
+    let share = |beyond: &dyn Fn(&Outcome) -> bool| {
+        usable.iter().filter(|one| beyond(one)).count() as f64 / usable.len() as f64
+    };
+    // What was not reached within the judged year is later than an end of the band inside it, and not known to be later
+    // than one beyond.
+    let truth = |one: &Outcome| one.true_days.unwrap_or(f64::from(JUDGED_DAYS) + 1.0);
+    let end = |days: Option<f64>| days.unwrap_or(f64::INFINITY);
+    let early = factor(share(&|one| truth(one) < end(one.quantiles[0])));
+    let late = factor(share(&|one| truth(one) > end(one.quantiles[2])));
     if early == 1.0 && late == 1.0 {
         return given;
     }
     Prior {
         version: format!("{}+{early:.2}/{late:.2}", given.version),
-        spread_early: given.spread_early * early,
-        spread_late: given.spread_late * late,
+        power_early: given.power_early * early,
+        power_late: given.power_late * late,
         ..given
     }
 }
 
-/// The factor beyond which a tenth of the distances lies.
-fn stretch(distances: impl Iterator<Item = f64>) -> f64 {
-    let mut distances: Vec<f64> = distances.collect();
-    distances.sort_unstable_by(f64::total_cmp);
-    // The rank that leaves at least the tail's share beyond it even for one more outcome.
-    let rank = ((distances.len() + 1) as f64 * (1.0 - TAIL)).ceil() as usize;
-    let factor = distances.get(rank.saturating_sub(1)).copied().unwrap_or(1.0);
-    ((factor / STEP).round() * STEP).clamp(STRETCH[0], STRETCH[1])
+/// By what the power of the levels is multiplied where this share of the outcomes lies beyond the end of the band: the
+/// outcomes are taken to follow a power of the levels too, so that two points, this share and one half, tell which.
+fn factor(beyond: f64) -> f64 {
+    let factor = libm::log(2.0 * TAIL) / libm::log((2.0 * beyond).clamp(1e-6, 1.0 - 1e-6));
+    ((factor / STEP).round() * STEP).clamp(FACTOR[0], FACTOR[1])
 }
 
 #[cfg(test)]
@@ -86,12 +83,21 @@ mod tests {
     fn a_band_that_holds_four_of_five_stays_and_others_are_stretched() {
         let told = |width| {
             let (before, after) = (Prior::builtin(), recalibrated(Prior::builtin(), &outcomes(1_000, width)));
-            (after.spread_early / before.spread_early, after.spread_late / before.spread_late)
+            (after.power_early / before.power_early, after.power_late / before.power_late)
         };
-        // Evenly spread outcomes: a tenth beyond each end where the band is 0.8 of their range.
+        let near = |told: (f64, f64), factor: f64| {
+            assert!(
+                (told.0 - factor).abs() < 1e-9 && (told.1 - factor).abs() < 1e-9,
+                "{told:?}, not {factor}"
+            );
+        };
+        // Evenly spread outcomes: a tenth beyond each end where the band is 0.8 of their range, a sixth where it is two
+        // thirds of it: ln 0.2 / ln (2 / 6) = 1.46.
         assert_eq!(told(1.25), (1.0, 1.0));
-        assert!((told(2.5).0 - 2.0).abs() < 1e-9 && (told(2.5).1 - 2.0).abs() < 1e-9);
-        assert!((told(0.75).0 - 0.6).abs() < 1e-9);
+        near(told(1.5), 1.45);
+        near(told(1.05), 0.55);
+        near(told(2.5), 2.0);
+        near(told(0.75), 0.5);
         assert_eq!(recalibrated(Prior::builtin(), &outcomes(199, 2.5)), Prior::builtin(), "too few to say");
     }
 }

@@ -421,12 +421,14 @@ proptest! {
     fn a_higher_limit_is_never_reached_earlier(
         growth in proptest::collection::vec(-1_000..5_000_i32, 20..400),
         rooms in proptest::collection::vec(1.0..5e6_f64, 2..9),
+        powers in (0.3..3.0_f64, 0.3..3.0_f64),
     ) {
         let mut level = 1e6;
         let daily: Vec<f64> = growth.iter().map(|g| { level = f64::max(level + f64::from(*g), 1.0); level }).collect();
         let mut limits: Vec<f64> = rooms.iter().map(|room| level + room).collect();
         limits.sort_unstable_by(f64::total_cmp);
-        let passages = first_passages(&daily, &limits, 1_096, &Prior::builtin());
+        let prior = Prior { power_early: powers.0, power_late: powers.1, ..Prior::builtin() };
+        let passages = first_passages(&daily, &limits, 1_096, &prior);
         for pair in passages.windows(2) {
             for level in [0.02, 0.1, 0.5, 0.9] {
                 let days = [&pair[0], &pair[1]].map(|one| one.quantile(level).unwrap_or(f64::INFINITY));

@@ -85,9 +85,9 @@ fn main() {
             };
             let balance = trial::Balance {
                 pool: get("pool", 0.35),
-                b: get("b", 0.7),
+                b: get("b", 1.0),
                 n: get("n", 1.0),
-                alarm: get("alarm", 1.4),
+                alarm: get("alarm", 4.0),
                 others: get("others", 0.3),
                 horizon: get("horizon", 1096.0),
                 power: get("power", 0.5),

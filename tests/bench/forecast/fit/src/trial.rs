@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use headroom_core::forecast::EVIDENCE;
+use headroom_core::forecast::{Calibration, EVIDENCE, Prior};
 
 use crate::network::{self, Recipe, Sample, Weights};
 
@@ -220,12 +220,13 @@ fn print(name: &str, s: &Score, r: Option<&Score>) {
             s.fa[0] / r.fa[0],
             s.fa[1] / r.fa[1]
         );
+        print!(" F1 {:.3}", s.f1 / r.f1);
     }
     println!();
 }
 
-/// Spreads above the median that the trial prints: what `Prior::builtin` chooses from.
-const LATE_SPREADS: [f64; 4] = [1.0, 0.9, 0.85, 0.8];
+/// Powers of the levels below and above the median that the trial prints: what `Prior::builtin` chooses from.
+const POWERS: [(f64, f64); 5] = [(1.0, 1.0), (1.05, 0.72), (1.1, 0.72), (1.05, 0.8), (1.05, 0.67)];
 
 /// Fits without each fold in turn, and scores what was left out.
 pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, folds: u64, threads: usize) {
@@ -286,20 +287,22 @@ pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, folds: 
             .map(|c| (c.reference.map(f64::ln), f64::from(u8::from(c.reference[1] <= 90.0))))
             .collect();
         let r = score(&cases, &reference);
-        let scored = |member: usize, late: f64| {
+        let scored = |member: usize, (early, late): (f64, f64)| {
+            let calibration =
+                Calibration::of(&Prior { power_early: early, power_late: late, ..Prior::builtin() });
             let answers: Vec<([f64; 3], f64)> = chosen
                 .iter()
                 .map(|part| part.2[member])
-                .map(|q| q.map(|v| q[3] + if v > q[3] { late } else { 1.0 } * (v - q[3])))
+                .map(|q| calibration.ln_days(&q))
                 .map(|q| ([q[1], q[3], q[5]], p90(&q)))
                 .collect();
             score(&cases, &answers)
         };
         for member in 1..=members as usize {
-            print(&format!("{name} network {member} alone"), &scored(member, 1.0), Some(&r));
+            print(&format!("{name} network {member} alone"), &scored(member, (1.0, 1.0)), Some(&r));
         }
-        for late in LATE_SPREADS {
-            print(&format!("{name} late {late:.2}"), &scored(0, late), Some(&r));
+        for (early, late) in POWERS {
+            print(&format!("{name} {early:.2}/{late:.2}"), &scored(0, (early, late)), Some(&r));
         }
     }
 }
