@@ -3,11 +3,7 @@
 use pgrx::{pg_sys, prelude::*};
 
 use super::layout::Layout;
-use crate::server::{
-    error::Result,
-    identity,
-    relation::{self, Open},
-};
+use crate::server::{error::Result, identity, relation};
 
 /// Enters a hypertable.
 pub(crate) fn enter(relation: pg_sys::Oid, time_column: &str, segment_column: Option<&str>) -> Result<()> {
@@ -19,7 +15,7 @@ pub(crate) fn enter(relation: pg_sys::Oid, time_column: &str, segment_column: Op
 
 /// Runs a statement on the catalogue as its owner.
 pub(crate) fn write(sql: &str, arguments: &[pgrx::datum::DatumWithOid<'_>]) -> Result<()> {
-    let owner = Open::with(relation::own(c"hypertables")?, pg_sys::AccessShareLock).owner();
+    let owner = relation::owner(relation::own(c"hypertables")?);
     identity::run_as(owner, || Spi::run_with_args(sql, arguments))?;
     Layout::forget();
     Ok(())

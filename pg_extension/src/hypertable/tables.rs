@@ -56,7 +56,7 @@ pub(crate) fn layout_for_sealing(oid: pg_sys::Oid) -> Result<Rc<Layout>> {
             ),
         ));
     };
-    let owner = Open::with(oid, pg_sys::AccessShareLock).owner();
+    let owner = relation::owner(oid);
     identity::run_as(owner, || make(oid, &names))?;
     Layout::of_hypertable(oid)?
         .ok_or_else(|| Error::new(Kind::Internal, "the tables of sealed rows were made and are not there"))
@@ -206,7 +206,7 @@ fn make_guard(oid: pg_sys::Oid, names: &catalogue::Names) -> Result<()> {
 /// Drops the tables beside a hypertable, of which no row is sealed: the next sealing makes them anew.
 pub(crate) fn unmake(entry: &catalogue::Entry) -> Result<()> {
     let _making = Making(MAKING.replace(true));
-    let owner = Open::with(entry.relation, pg_sys::AccessShareLock).owner();
+    let owner = relation::owner(entry.relation);
     let drop = |kind: &str, oid: pg_sys::Oid| {
         if !relation::exists(oid) {
             return Ok(());
@@ -237,9 +237,9 @@ fn guard_of(hypertable: pg_sys::Oid) -> Result<Option<pg_sys::Oid>> {
 
 /// Gives the tables beside a hypertable, and its policies, to its owner: who may alter it may then alter them.
 pub(crate) fn follow_owner(entry: &catalogue::Entry) -> Result<()> {
-    let owner = Open::with(entry.relation, pg_sys::AccessShareLock).owner();
+    let owner = relation::owner(entry.relation);
     for oid in [entry.sealed, entry.blocks].into_iter().flatten() {
-        if Open::with(oid, pg_sys::AccessShareLock).owner() != owner {
+        if relation::owner(oid) != owner {
             let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
             // SAFETY: the table is there; who gave the hypertable away was asked whether that is allowed.
             unsafe { pg_sys::ATExecChangeOwner(oid, owner, true, lock) };
@@ -254,7 +254,7 @@ pub(crate) fn follow_owner(entry: &catalogue::Entry) -> Result<()> {
 /// Whether rows are sealed.
 pub(crate) fn has_blocks(entry: &catalogue::Entry) -> Result<bool> {
     let Some(blocks) = entry.blocks else { return Ok(false) };
-    let owner = Open::with(blocks, pg_sys::AccessShareLock).owner();
+    let owner = relation::owner(blocks);
     let sql = format!("SELECT EXISTS (SELECT FROM {})", relation::name(blocks));
     Ok(identity::run_as(owner, || Spi::get_one::<bool>(&sql))? == Some(true))
 }

@@ -12,8 +12,7 @@ use crate::{
     hypertable::catalogue,
     server::{
         error::{Error, Kind, Result, or_raise},
-        identity, own_query,
-        relation::{self, Open},
+        identity, own_query, relation,
     },
 };
 
@@ -74,7 +73,7 @@ pub(super) fn steps(job_id: i32) -> Result<i32> {
 fn is_worth_while(job: &Job, table: pg_sys::Oid) -> Result<bool> {
     let Some(names) = catalogue::names(table)? else { return Ok(true) };
     // Policies must hide no row from the schedule.
-    let owner = Open::with(table, pg_sys::AccessShareLock).owner();
+    let owner = relation::owner(table);
     let time = quote_identifier(&names.time);
     let sql = format!(
         "SELECT pg_catalog.min({time}) OPERATOR(pg_catalog.<) (pg_catalog.now() OPERATOR(pg_catalog.-) $1::pg_catalog.interval

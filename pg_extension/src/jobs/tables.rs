@@ -4,8 +4,7 @@ use pgrx::{datum::DatumWithOid, pg_sys, prelude::*, spi::SpiTupleTable};
 
 use crate::server::{
     error::{Error, Kind, Result},
-    identity,
-    relation::{self, Open},
+    identity, relation,
 };
 
 extension_sql!(
@@ -90,7 +89,7 @@ GRANT SELECT ON headroom.job_stats, headroom.job_history TO PUBLIC;
 
 /// Runs `body` as the keeper of the tables: the owner of the extension.
 pub(super) fn as_keeper<T>(body: impl FnOnce() -> T) -> Result<T> {
-    let keeper = Open::with(relation::own(c"jobs")?, pg_sys::AccessShareLock).owner();
+    let keeper = relation::owner(relation::own(c"jobs")?);
     Ok(identity::run_as(keeper, body))
 }
 

@@ -350,7 +350,7 @@ pub(super) unsafe extern "C-unwind" fn truncate(
         for i in 0..count {
             let sealed = pg_sys::list_nth(relations, i).cast::<pg_sys::RelationData>();
             let layout = or_raise(Layout::of_sealed((*sealed).rd_id));
-            let owner = Open::with(layout.blocks, pg_sys::AccessShareLock).owner();
+            let owner = relation::owner(layout.blocks);
             let sql = format!("TRUNCATE TABLE {}", relation::name(layout.blocks));
             or_raise(crate::server::identity::run_as(owner, || Spi::run(&sql)).map_err(Error::from));
         }

@@ -70,6 +70,11 @@ pub(crate) fn name(oid: pg_sys::Oid) -> String {
     }
 }
 
+/// Who owns a relation.
+pub(crate) fn owner(oid: pg_sys::Oid) -> pg_sys::Oid {
+    Open::with(oid, pg_sys::AccessShareLock).owner()
+}
+
 /// Whether there is such a relation.
 pub(crate) fn exists(oid: pg_sys::Oid) -> bool {
     // SAFETY: a look-up in the server's caches.

@@ -98,14 +98,7 @@ unsafe fn is_headroom(name: *mut pg_sys::Node) -> bool {
 
 /// A unique index is valid before the command ends that makes it concurrently.
 fn refuse_key(table: pg_sys::Oid) -> Result<()> {
-    let Some(entry) = catalogue::entry(table)? else { return Ok(()) };
-    if !tables::has_blocks(&entry)? {
-        return Ok(());
-    }
-    let table = relation::name(table);
-    Err(Error::new(Kind::Unsupported, format!("a unique key cannot be added to {table} over sealed rows"))
-        .detail("It would not be checked against them.")
-        .hint(format!("SELECT headroom.unseal({}); then add it, then seal again.", quote_literal(&table))))
+    catalogue::entry(table)?.map_or(Ok(()), |entry| keys::refuse_over_sealed_rows(&entry))
 }
 
 /// An index is out of use before the command ends that drops it concurrently.

@@ -111,7 +111,7 @@ pub(super) fn number_new(hypertable: pg_sys::Oid) -> Result<()> {
     let Some(sealed) = entry.sealed else { return Ok(()) };
     let has_rows = tables::has_blocks(&entry)?;
     let table = relation::name(hypertable);
-    let owner = relation::Open::with(hypertable, pg_sys::AccessShareLock).owner();
+    let owner = relation::owner(hypertable);
     for column in new {
         let refuse = |what: &str| {
             Err(Error::new(

@@ -40,7 +40,7 @@ pub(super) fn dropped() -> Result<()> {
             if let Some(blocks) = blocks
                 && relation::exists(blocks)
             {
-                let owner = relation::Open::with(blocks, pg_sys::AccessShareLock).owner();
+                let owner = relation::owner(blocks);
                 let sql = format!("DROP TABLE {}", relation::name(blocks));
                 identity::run_as(owner, || Spi::run(&sql))?;
             }

@@ -18,7 +18,7 @@ pub(super) fn refuse_new(hypertable: pg_sys::Oid, is_renaming: bool) -> Result<(
     if now == known {
         return Ok(());
     }
-    let owner = relation::Open::with(hypertable, pg_sys::AccessShareLock).owner();
+    let owner = relation::owner(hypertable);
     if is_renaming {
         return identity::run_as(owner, || tables::remember_keys(hypertable, sealed, &now, false));
     }
@@ -27,16 +27,19 @@ pub(super) fn refuse_new(hypertable: pg_sys::Oid, is_renaming: bool) -> Result<(
     if now.split(';').all(|key| key.is_empty() || known.split(';').any(|k| k == key)) {
         return Ok(());
     }
-    let table = relation::name(hypertable);
-    if tables::has_blocks(&entry)? {
-        return Err(Error::new(
-            Kind::Unsupported,
-            format!("a unique key cannot be added to {table} over sealed rows"),
-        )
-        .detail("It would not be checked against them.")
-        .hint(format!("SELECT headroom.unseal({}); then add it, then seal again.", quote_literal(&table))));
-    }
+    refuse_over_sealed_rows(&entry)?;
     identity::run_as(owner, || tables::remember_keys(hypertable, sealed, &now, true))
+}
+
+/// Refuses another unique key where there are sealed rows.
+pub(super) fn refuse_over_sealed_rows(entry: &catalogue::Entry) -> Result<()> {
+    if !tables::has_blocks(entry)? {
+        return Ok(());
+    }
+    let table = relation::name(entry.relation);
+    Err(Error::new(Kind::Unsupported, format!("a unique key cannot be added to {table} over sealed rows"))
+        .detail("It would not be checked against them.")
+        .hint(format!("SELECT headroom.unseal({}); then add it, then seal again.", quote_literal(&table))))
 }
 
 /// Why the guard stays.
@@ -78,7 +81,7 @@ pub(super) fn follow_dropped_indexes() -> Result<()> {
         let kept: Vec<_> = known.split(';').filter(|key| now.split(';').any(|k| k == *key)).collect();
         let kept = kept.join(";");
         if kept != known {
-            let owner = relation::Open::with(hypertable, pg_sys::AccessShareLock).owner();
+            let owner = relation::owner(hypertable);
             identity::run_as(owner, || tables::remember_keys(hypertable, sealed, &kept, false))?;
         }
     }
