@@ -78,20 +78,10 @@ pub(crate) async fn renew(
             format!("is {}, but the certificate is of {node}", request.node),
         ));
     }
-    let now = Timestamp::now();
-    let issued = sign(&hub, &request, now)?;
-    let client = hub.pool().get().await?;
-    let renewed = Enrolled {
-        node,
-        address: request.address.as_deref(),
-        customer: None,
-        serial: &issued.serial,
-        not_after: issued.not_after,
-    };
     let shown = peer.certificate.as_ref().map(|(_, serial)| serial.as_str());
-    nodes::renew(&**client, &renewed, shown, now).await?;
+    let grant = renewed(&hub, &request, shown).await?;
     tracing::info!(address = %peer.address, %node, "renewed a node's certificate");
-    Ok(Json(grant(&hub, &**client, issued, now).await?))
+    Ok(Json(grant))
 }
 
 /// Renews the certificate of a node that may not connect to the hub, over its read API.
@@ -99,22 +89,27 @@ pub(crate) async fn renew_over(hub: &Hub, terminal: &mut NodeClient, node: Uuid)
     let request: Request =
         terminal.post("/v1/renew/request", &serde_json::json!({}), "renewal request").await?;
     anyhow::ensure!(request.node == node, "asks for a certificate of node {}", request.node);
+    let grant = renewed(hub, &request, None).await?;
+    terminal.tell("/v1/renew/grant", &grant).await?;
+    tracing::info!(%node, "renewed a node's certificate over its read API");
+    Ok(())
+}
+
+/// Signs the next certificate of a node, which may have shown the one with this serial number, and writes it down before
+/// it is granted: should the grant be lost, the present certificate stays honoured and it is tried again.
+async fn renewed(hub: &Hub, request: &Request, shown: Option<&str>) -> Result<Grant, IntakeProblem> {
     let now = Timestamp::now();
-    let issued = sign(hub, &request, now)?;
+    let issued = sign(hub, request, now)?;
     let client = hub.pool().get().await?;
-    let renewed = Enrolled {
-        node,
+    let next = Enrolled {
+        node: request.node,
         address: request.address.as_deref(),
         customer: None,
         serial: &issued.serial,
         not_after: issued.not_after,
     };
-    // Written before it is granted. Should the grant be lost, the present certificate stays honoured and it is tried again.
-    nodes::renew(&**client, &renewed, None, now).await?;
-    let grant = grant(hub, &**client, issued, now).await?;
-    terminal.tell("/v1/renew/grant", &grant).await?;
-    tracing::info!(%node, "renewed a node's certificate over its read API");
-    Ok(())
+    nodes::renew(&**client, &next, shown, now).await?;
+    grant(hub, &**client, issued, now).await
 }
 
 /// What a token's secret is known by: the database never holds one that works.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio_postgres::{Error, GenericClient};
 
 /// A component with its newest status.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ComponentRow {
     /// Key.
     pub(crate) component_id: i64,

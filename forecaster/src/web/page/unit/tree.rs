@@ -135,7 +135,6 @@ fn absence(absence: &AbsenceRow) -> String {
 
 #[cfg(test)]
 mod tests {
-    use headroom_core::unit::Specs;
     use jiff::Timestamp;
 
     use super::parts;
@@ -146,20 +145,8 @@ mod tests {
             component_id,
             kind: "drive".to_owned(),
             label: Some(component_id.to_string()),
-            specs: Specs::default(),
-            gone_at: None,
             providers: providers.to_vec(),
-            at: None,
-            capacity_bytes: None,
-            used_bytes: None,
-            used_source: None,
-            utilisation: None,
-            endurance_used_percent: None,
-            spare_percent: None,
-            data_written_bytes: None,
-            temperature_celsius: None,
-            media_errors: None,
-            absences: Vec::new(),
+            ..ComponentRow::default()
         }
     }
 

@@ -84,7 +84,6 @@ pub(super) fn remarks(rows: &[RemarkRow], components: &[ComponentRow]) -> Vec<St
 
 #[cfg(test)]
 mod tests {
-    use headroom_core::unit::Specs;
     use jiff::Timestamp;
 
     use super::{remarks, unread};
@@ -101,20 +100,8 @@ mod tests {
             component_id,
             kind: "drive".to_owned(),
             label: (component_id == 1).then(|| "sda".to_owned()),
-            specs: Specs::default(),
-            gone_at: None,
-            providers: Vec::new(),
-            at: None,
-            capacity_bytes: None,
-            used_bytes: None,
-            used_source: None,
-            utilisation: None,
-            endurance_used_percent: None,
-            spare_percent: None,
-            data_written_bytes: None,
-            temperature_celsius: None,
-            media_errors: None,
             absences: absences.collect(),
+            ..ComponentRow::default()
         }
     }
 
