@@ -246,7 +246,11 @@ fn arrows_between_crates_point_to_core() {
             "core",
             &["headroom-pg", "headroom-node", "headroom-hub", "tokio", "pgrx", "polars", "rusqlite"][..],
         ),
-        ("pg_extension", &["headroom-node", "headroom-hub", "tokio", "polars"][..]),
+        (
+            "peer",
+            &["headroom-pg", "headroom-node", "headroom-hub", "tokio", "pgrx", "polars", "rusqlite"][..],
+        ),
+        ("pg_extension", &["headroom-peer", "headroom-node", "headroom-hub", "tokio", "polars"][..]),
         ("collector", &["headroom-pg", "headroom-hub", "polars", "tokio-postgres"][..]),
         ("forecaster", &["headroom-pg", "headroom-node", "pgrx"][..]),
     ] {

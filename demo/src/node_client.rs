@@ -9,16 +9,14 @@ use headroom_core::exchange::{
     HUB_DNS_NAME,
     enrol::{Grant, Request, Token},
 };
+use headroom_peer::fingerprint;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
-use sha2::{Digest as _, Sha256};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use uuid::Uuid;
@@ -51,7 +49,7 @@ impl Identity {
             signing_request,
             address: None,
         };
-        let config = fingerprint_config(token.fingerprint)?;
+        let config = fingerprint::client_config(token.fingerprint)?;
         let (status, body) = send(address, config, "/v1/enrol", serde_json::to_vec(&request)?).await?;
         ensure!(
             status.is_success(),
@@ -106,7 +104,7 @@ impl Identity {
         let chain =
             CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect::<Result<Vec<_>, _>>()?;
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())?;
-        Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        Ok(ClientConfig::builder_with_provider(headroom_peer::provider())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, key)?)
@@ -155,64 +153,6 @@ pub async fn send_with(
     drop(sender);
     driver.abort();
     Ok((status, body))
-}
-
-/// A connection that trusts one certificate alone, by its fingerprint: for enrolment, where no authority is known yet.
-fn fingerprint_config(fingerprint: [u8; 32]) -> anyhow::Result<ClientConfig> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(ByFingerprint { fingerprint, provider: Arc::clone(&provider) });
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth())
-}
-
-#[derive(Debug)]
-struct ByFingerprint {
-    fingerprint: [u8; 32],
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for ByFingerprint {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if Sha256::digest(end_entity).as_slice() == self.fingerprint {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(rustls::Error::General(
-                "the hub's certificate is not the one that the token names".to_owned(),
-            ))
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// The node's id, made once and kept in a folder.

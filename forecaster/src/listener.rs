@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use headroom_peer::certificate::serial_of;
+use headroom_peer::name::{PeerName, name_of};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-
-use crate::authority::{PeerName, name_of, serial_of};
 
 /// Seconds for a handshake, and for a request's head: who is slower holds a connection for nothing.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use headroom_core::exchange::enrol::{Grant, Opening, Request, Token, hexadecimal};
 use headroom_core::exchange::{Acknowledgement, Answer, Batch, HUB_DNS_NAME, Placement, bundle};
+use headroom_peer::certificate::{first_certificate, is_signed_by};
 use headroom_tests::node_process::{ask, until};
 use headroom_tests::{Authority, FaultProxy, Line, Mood, NodeProcess, TestHub, built};
 use hyper::{Method, StatusCode};
@@ -221,7 +222,7 @@ async fn the_hub_starts_an_enrolment_and_only_the_token_opens_it() {
         .expect("it starts");
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(enrolling.stdout.take().expect("piped")));
     let token: Token = lines.next().expect("a line").expect("text").parse().expect("a token");
-    let config = headroom_node::credentials::tls::fingerprint_client_config(token.fingerprint).expect("TLS");
+    let config = headroom_peer::fingerprint::client_config(token.fingerprint).expect("TLS");
     let id = node.id().expect("made before it listens");
     let post = async |path: &str, body: Vec<u8>| {
         ask(place, id, &config, Method::POST, path, &body).await.expect("an answer")
@@ -385,19 +386,12 @@ async fn a_bundle_carries_what_a_push_would_and_its_acknowledgement_comes_back()
     .expect("gzip");
     let parts = bundle::take_apart(&plain).expect("a bundle");
     assert_eq!(parts.header.node, node.id().expect("an id"));
-    assert!(headroom_node::credentials::names::is_signed_by(
-        &parts.header.certificate,
-        parts.signed,
-        &parts.signature
-    ));
+    let certificate = first_certificate(&parts.header.certificate).expect("a certificate");
+    assert!(is_signed_by(&certificate, parts.signed, &parts.signature));
     let mut forged = parts.signed.to_vec();
     let place = forged.len() / 2;
     forged[place] ^= 1;
-    assert!(!headroom_node::credentials::names::is_signed_by(
-        &parts.header.certificate,
-        &forged,
-        &parts.signature
-    ));
+    assert!(!is_signed_by(&certificate, &forged, &parts.signature));
     let push: headroom_core::exchange::Push = serde_json::from_slice(parts.pushes[0]).expect("a push");
     let range = push.batch.range.expect("samples");
     assert_eq!(range.first, 1);

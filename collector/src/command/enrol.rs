@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use headroom_core::exchange::enrol::{Grant, Token, hexadecimal};
+use headroom_peer::fingerprint;
 use serde_json::json;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::{Context, print_json, runtime};
 use crate::config::Settings;
 use crate::credentials::identity::Identity;
-use crate::credentials::{Credentials, Pending, tls};
+use crate::credentials::{Credentials, Pending};
 use crate::deliver::hub_client::{HubClient, HubError};
 use crate::failure::Failure;
 use crate::serve::enrol::Waiting;
@@ -86,7 +87,7 @@ async fn with_hub(settings: &Settings, node: Uuid, token: &str) -> anyhow::Resul
         .hub
         .as_ref()
         .ok_or_else(|| Failure::Usage("--hub ADDRESS is missing, and the settings name no hub".to_owned()))?;
-    let config = Arc::new(tls::fingerprint_client_config(token.fingerprint)?);
+    let config = Arc::new(fingerprint::client_config(token.fingerprint)?);
     let pending = Pending::generate()?;
     let request = pending.request(node, hexadecimal(&token.secret), settings.announced(Some(address)))?;
     let granted = async {

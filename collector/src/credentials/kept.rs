@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use headroom_core::exchange::enrol::{Grant, Request};
+use headroom_peer::certificate;
+use headroom_peer::name::{PeerName, name_of};
 use jiff::Timestamp;
 use rcgen::{CertificateParams, KeyPair};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::names::{self, PeerName};
 use crate::durable::{self, DurableError};
 
 /// Name of the file in the data folder.
@@ -95,16 +96,16 @@ impl Pending {
     /// It does not.
     pub fn granted(self, node: Uuid, grant: Grant) -> Result<Credentials, CredentialsError> {
         let unusable = |what: String| CredentialsError::Unusable(what);
-        let certificate = names::first_certificate(&grant.certificate)
+        let certificate = certificate::first_certificate(&grant.certificate)
             .map_err(|error| unusable(format!("the hub granted no certificate: {error}")))?;
-        names::first_certificate(&grant.authority)
+        certificate::first_certificate(&grant.authority)
             .map_err(|error| unusable(format!("the hub named no authority: {error}")))?;
-        match names::name_of(&certificate) {
+        match name_of(&certificate) {
             Ok(PeerName::Node(named)) if named == node => {}
             _ => return Err(unusable(format!("the hub granted a certificate that is not of node {node}"))),
         }
         let pair = KeyPair::from_pem(&self.key).map_err(|error| CredentialsError::Key(error.to_string()))?;
-        if !names::has_key(&certificate, pair.public_key_raw()) {
+        if !certificate::has_key(&certificate, pair.public_key_raw()) {
             return Err(unusable("the hub granted a certificate for another key".to_owned()));
         }
         Ok(Credentials {
@@ -166,8 +167,8 @@ impl Credentials {
     /// # Errors
     /// The certificate is damaged.
     pub fn validity(&self) -> Result<(Timestamp, Timestamp), CredentialsError> {
-        names::first_certificate(&self.certificate)
-            .and_then(|certificate| names::validity(&certificate))
+        certificate::first_certificate(&self.certificate)
+            .and_then(|certificate| certificate::validity(&certificate))
             .map_err(|error| CredentialsError::Unusable(format!("the node's certificate: {error}")))
     }
 

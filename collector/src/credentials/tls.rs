@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use headroom_peer::certificate::{fingerprint, first_certificate};
+use headroom_peer::name::{PeerName, name_of};
+use headroom_peer::provider;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
@@ -13,12 +15,7 @@ use rustls::{
     SignatureScheme,
 };
 
-use super::names::{self, PeerName};
 use super::{Credentials, CredentialsError};
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
 
 fn unusable(what: &str, error: impl std::fmt::Display) -> CredentialsError {
     CredentialsError::Unusable(format!("{what}: {error}"))
@@ -33,8 +30,8 @@ fn own(credentials: &Credentials) -> Result<Own, CredentialsError> {
     let key = PrivateKeyDer::from_pem_slice(credentials.key.as_bytes())
         .map_err(|error| unusable("the node's key", error))?;
     let mut roots = RootCertStore::empty();
-    let authority = names::first_certificate(&credentials.authority)
-        .map_err(|error| unusable("the hub's authority", error))?;
+    let authority =
+        first_certificate(&credentials.authority).map_err(|error| unusable("the hub's authority", error))?;
     roots.add(authority).map_err(|error| unusable("the hub's authority", error))?;
     Ok((chain, key, Arc::new(roots)))
 }
@@ -79,19 +76,6 @@ pub fn client_config(credentials: &Credentials) -> Result<ClientConfig, Credenti
         .map_err(|error| unusable("the node's certificate and key", error))
 }
 
-/// The one conversation of an enrolment that the node starts: the hub is known by its certificate's fingerprint.
-///
-/// # Errors
-/// TLS cannot be set up.
-pub fn fingerprint_client_config(fingerprint: [u8; 32]) -> Result<ClientConfig, CredentialsError> {
-    Ok(ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable("TLS", error))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(ByFingerprint { fingerprint, provider: provider() }))
-        .with_no_client_auth())
-}
-
 /// The one conversation of an enrolment that the hub starts: a certificate made for it alone.
 ///
 /// # Errors
@@ -103,7 +87,7 @@ pub fn listening_config() -> Result<(ServerConfig, [u8; 32]), CredentialsError> 
         .and_then(|params| params.self_signed(&pair))
         .map_err(key)?;
     let der = certificate.der().clone();
-    let fingerprint = names::fingerprint(&der);
+    let fingerprint = fingerprint(&der);
     let private =
         PrivateKeyDer::try_from(pair.serialize_der()).map_err(|error| unusable("the key", error))?;
     let config = ServerConfig::builder_with_provider(provider())
@@ -131,7 +115,7 @@ impl ClientCertVerifier for HubOnly {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         let verified = self.0.verify_client_cert(end_entity, intermediates, now)?;
-        match names::name_of(end_entity) {
+        match name_of(end_entity) {
             Ok(PeerName::Hub) => Ok(verified),
             _ => Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)),
         }
@@ -157,52 +141,5 @@ impl ClientCertVerifier for HubOnly {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_verify_schemes()
-    }
-}
-
-#[derive(Debug)]
-struct ByFingerprint {
-    fingerprint: [u8; 32],
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for ByFingerprint {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if names::fingerprint(end_entity) == self.fingerprint {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -1,6 +1,7 @@
 //! Signing a node's request.
 
 use headroom_core::exchange::node_dns_name;
+use headroom_peer::certificate::serial_of;
 use jiff::Timestamp;
 use rcgen::{
     CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, KeyUsagePurpose,
@@ -68,7 +69,7 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let signed = params.signed_by(&request.public_key, &self.issuer).map_err(signing)?;
         let der: &CertificateDer<'_> = signed.der();
-        let serial = super::serial_of(der).map_err(|error| RequestRefused::Signing(error.to_string()))?;
+        let serial = serial_of(der).map_err(|error| RequestRefused::Signing(error.to_string()))?;
         Ok(IssuedCertificate { pem: signed.pem(), serial, not_after })
     }
 }
@@ -83,13 +84,15 @@ pub(super) fn validity(now: Timestamp, days: i64) -> (time::OffsetDateTime, time
 
 #[cfg(test)]
 mod tests {
+    use headroom_peer::certificate::serial_of;
+    use headroom_peer::name::{PeerName, name_of};
     use jiff::Timestamp;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::pki_types::{CertificateDer, pem::PemObject as _};
     use uuid::Uuid;
 
     use super::RequestRefused;
-    use crate::authority::{Authority, PeerName, name_of, serial_of};
+    use crate::authority::Authority;
 
     #[test]
     fn a_node_gets_its_own_name_whatever_it_asks_for() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use headroom_core::exchange::HUB_DNS_NAME;
+use headroom_peer::certificate;
 use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -140,9 +141,10 @@ fn hub_credentials(
     now: Timestamp,
 ) -> anyhow::Result<Credentials> {
     let (certificate, key) = (folder.join("hub.pem"), folder.join("hub.key"));
-    let ends = CertificateDer::from_pem_file(&certificate).ok().and_then(|der| super::not_after(&der).ok());
+    let ends =
+        CertificateDer::from_pem_file(&certificate).ok().and_then(|der| certificate::validity(&der).ok());
     let least = now.as_second() + HUB_DAYS * 86_400 / 3;
-    if !key.exists() || ends.is_none_or(|end| end < least) {
+    if !key.exists() || ends.is_none_or(|(_, end)| end.as_second() < least) {
         let key_pair = KeyPair::generate().context("cannot make the hub's key")?;
         let mut params = CertificateParams::new(vec![HUB_DNS_NAME.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, HUB_DNS_NAME);
@@ -203,10 +205,10 @@ fn refuse_if_readable_by_others(path: &Path) -> anyhow::Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use headroom_peer::name::{PeerName, name_of};
     use jiff::Timestamp;
 
     use super::Authority;
-    use crate::authority::{PeerName, name_of};
 
     #[test]
     fn an_authority_is_made_once_and_kept() {

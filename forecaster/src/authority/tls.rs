@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use headroom_peer::name::{PeerName, name_of};
+use headroom_peer::provider;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
@@ -15,11 +16,7 @@ use rustls::{
 };
 use uuid::Uuid;
 
-use super::{Credentials, PeerName, fingerprint, name_of};
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
+use super::Credentials;
 
 fn roots(credentials: &Credentials) -> anyhow::Result<Arc<RootCertStore>> {
     let mut roots = RootCertStore::empty();
@@ -46,15 +43,6 @@ pub(crate) fn client_config(credentials: &Credentials, expected: Expected) -> an
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(NameVerifier { inner, expected }))
         .with_client_auth_cert(vec![own.certificate], own.key)?)
-}
-
-/// The client side for the one conversation of an enrolment: the server is known by its certificate's fingerprint.
-pub(crate) fn fingerprint_client_config(fingerprint: [u8; 32]) -> anyhow::Result<ClientConfig> {
-    Ok(ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(FingerprintVerifier { fingerprint, provider: provider() }))
-        .with_no_client_auth())
 }
 
 /// The server side of the intake: asks for a certificate, and leaves it to the routes to insist on one, since who
@@ -137,60 +125,5 @@ impl ServerCertVerifier for NameVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
-    }
-}
-
-#[derive(Debug)]
-struct FingerprintVerifier {
-    fingerprint: [u8; 32],
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for FingerprintVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _address: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if fingerprint(end_entity) == self.fingerprint {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -2,10 +2,11 @@
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use headroom_peer::certificate::{serial_of, validity};
 use jiff::Timestamp;
 
 use super::Context;
-use crate::authority::{Authority, Credentials, not_after, replace_hub_certificate, serial_of};
+use crate::authority::{Authority, Credentials, replace_hub_certificate};
 use crate::database::certificates;
 use crate::failure::Failure;
 
@@ -27,8 +28,8 @@ async fn replace(context: &Context) -> anyhow::Result<()> {
     let hub = super::hub(context).await?;
     let data_dir = &context.settings.data_dir;
     let old = Credentials::of_hub(data_dir)?;
-    let (serial, ends) = (serial_of(&old.certificate)?, not_after(&old.certificate)?);
-    let (now, ends) = (Timestamp::now(), Timestamp::from_second(ends).context("the certificate's end")?);
+    let (serial, (_, ends)) = (serial_of(&old.certificate)?, validity(&old.certificate)?);
+    let now = Timestamp::now();
     let client = hub.pool().get().await?;
     // Written first: after a crash in between the same command goes on, and no serial number is lost.
     certificates::revoke_hub(&**client, &serial, ends, now).await?;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Subcommand;
 use headroom_core::exchange::enrol::{Opening, Request, Token, hexadecimal};
+use headroom_peer::{certificate, fingerprint};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::{Context, carried, enrolment, print_json, random_secret};
-use crate::authority::{Credentials, Expected, client_config, fingerprint, fingerprint_client_config};
+use crate::authority::{Credentials, Expected, client_config};
 use crate::database::nodes;
 use crate::failure::Failure;
 use crate::hub::Hub;
@@ -123,7 +124,7 @@ pub(crate) async fn run(context: &Context, command: Commands) -> anyhow::Result<
 async fn token(context: &Context, arguments: &TokenArguments) -> anyhow::Result<()> {
     let hub = super::hub(context).await?;
     let secret = random_secret()?;
-    let token = Token { secret, fingerprint: fingerprint(&hub.authority().hub.certificate) };
+    let token = Token { secret, fingerprint: certificate::fingerprint(&hub.authority().hub.certificate) };
     let now = Timestamp::now();
     let expires = now + SignedDuration::from_hours(TOKEN_HOURS);
     let client = hub.pool().get().await?;
@@ -149,7 +150,7 @@ async fn add(context: &Context, arguments: &AddArguments) -> anyhow::Result<()> 
     let token: Token =
         arguments.token.parse().map_err(|error| Failure::Usage(format!("--token: {error}")))?;
     let hub = super::hub(context).await?;
-    let config = Arc::new(fingerprint_client_config(token.fingerprint)?);
+    let config = Arc::new(fingerprint::client_config(token.fingerprint)?);
     let mut node = NodeClient::connect(&arguments.address, config, hub.settings().pull_timeout).await?;
     let opening = Opening { secret: hexadecimal(&token.secret) };
     let request: Request = node.post("/v1/enrol/request", &opening, "enrolment request").await?;

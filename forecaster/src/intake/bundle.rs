@@ -3,6 +3,8 @@
 
 use anyhow::{Context as _, bail};
 use headroom_core::exchange::{Acknowledgement, Push, bundle};
+use headroom_peer::certificate::{is_signed_by, serial_of};
+use headroom_peer::name::{PeerName, name_of};
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde::Serialize;
@@ -11,7 +13,6 @@ use uuid::Uuid;
 use super::body;
 use super::commit::{Way, commit};
 use super::problem::IntakeProblem;
-use crate::authority::{PeerName, is_signed_by, name_of, serial_of};
 use crate::database::{certificates, nodes};
 use crate::failure::Failure;
 use crate::hub::Hub;

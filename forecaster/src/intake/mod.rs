@@ -26,10 +26,10 @@ pub(crate) mod watched;
 
 use axum::Router;
 use axum::routing::post;
+use headroom_peer::name::PeerName;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::authority::PeerName;
 use crate::database::{certificates, jobs, nodes, people, remarks, watched as kept};
 use crate::hub::Hub;
 use crate::listener::Peer;
