@@ -5,7 +5,7 @@ use std::io::Read;
 
 use jiff::civil::Date;
 
-use super::{ScoreError, columns, series::Changes};
+use super::{ScoreError, series::Changes, table::Table};
 
 const WHAT: &str = "cases";
 const EXPECTED: &str = "series_id,origin,capacity";
@@ -23,14 +23,12 @@ pub(crate) struct Unit {
 
 /// Reads every case of a file; all about one series and origin stand together.
 pub(crate) fn read(input: impl Read, series: &BTreeMap<String, Changes>) -> Result<Vec<Unit>, ScoreError> {
-    let csv = |source| ScoreError::Csv { what: WHAT, source };
-    let mut reader = csv::Reader::from_reader(input);
-    let [id, origin, capacity] =
-        columns(reader.headers().map_err(csv)?, WHAT, ["series_id", "origin", "capacity"], EXPECTED)?;
+    let mut table = Table::of(WHAT, input, false);
+    let [id, origin, capacity] = table.columns(["series_id", "origin", "capacity"], EXPECTED)?;
     let mut units: BTreeMap<(String, Date), Unit> = BTreeMap::new();
-    for (place, record) in reader.records().enumerate() {
-        let record = record.map_err(csv)?;
-        let line = record.position().map_or(0, csv::Position::line);
+    let mut record = csv::StringRecord::new();
+    let mut place = 0;
+    while let Some(line) = table.next(&mut record)? {
         let key = [id, origin, capacity].map(|column| record.get(column).unwrap_or_default().to_owned());
         let wrong = |i: usize, column, expected| ScoreError::Field {
             what: WHAT,
@@ -53,6 +51,7 @@ pub(crate) fn read(input: impl Read, series: &BTreeMap<String, Changes>) -> Resu
             .or_insert_with(|| Unit { series: name, origin: date, asked: Vec::new() })
             .asked
             .push((place, key, capacity));
+        place += 1;
     }
     Ok(units.into_values().collect())
 }

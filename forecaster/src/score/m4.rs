@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use headroom_core::forecast::hourly_forecast;
 
-use super::ScoreError;
+use super::{ScoreError, table::Table};
 
 const WHAT: &str = "training series";
 /// Hours that the competition asks for.
@@ -22,22 +22,31 @@ pub(crate) struct Hourly {
 
 /// Reads the competition's form: a header, then a line a series, its name first, empty fields at the end.
 pub(crate) fn read(input: impl Read) -> Result<Vec<Hourly>, ScoreError> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
+    let mut table = Table::of(WHAT, input, true);
+    table.header("V1,V2,V3 …")?;
     let mut all = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|source| ScoreError::Csv { what: WHAT, source })?;
-        let line = record.position().map_or(0, csv::Position::line);
+    let mut record = csv::StringRecord::new();
+    while let Some(line) = table.next(&mut record)? {
         let mut fields = record.iter();
         let id = fields.next().unwrap_or_default().to_owned();
-        let values = fields
-            .filter(|field| !field.trim().is_empty())
-            .map(|field| match field.trim().parse::<f64>() {
+        let told: Vec<&str> = fields.map(str::trim).collect();
+        let end = told.iter().rposition(|field| !field.is_empty()).map_or(0, |last| last + 1);
+        let flawed = |flaw| ScoreError::NoValue { what: WHAT, line, series: id.clone(), flaw };
+        if end == 0 {
+            return Err(flawed("has no value"));
+        }
+        if told[..end].iter().any(|field| field.is_empty()) {
+            return Err(flawed("has an empty field between values"));
+        }
+        let values = told[..end]
+            .iter()
+            .map(|field| match field.parse::<f64>() {
                 Ok(value) if value.is_finite() => Ok(value),
                 _ => Err(ScoreError::Field {
                     what: WHAT,
                     line,
                     column: "value",
-                    value: field.to_owned(),
+                    value: (*field).to_owned(),
                     expected: "a number",
                 }),
             })
@@ -102,5 +111,13 @@ mod tests {
     fn a_field_that_is_no_number_is_named_with_its_line() {
         let error = read("V1,V2\nH1,5\nH2,five\n".as_bytes()).unwrap_err().to_string();
         assert!(error.contains("line 3") && error.contains("five"), "{error}");
+        for (text, told) in [
+            ("V1,V2\nH1,,,\n", "line 2: H1 has no value"),
+            ("V1,V2\nH1,1,,2\n", "line 2: H1 has an empty field"),
+            ("", "the file is empty"),
+        ] {
+            let error = read(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 }

@@ -74,7 +74,8 @@ pub(crate) fn predict(
 fn prediction(key: &[String; 3], origin: Date, passage: &FirstPassage) -> Prediction {
     let date = |probability| {
         let days = passage.quantile(probability)?.round();
-        (days <= f64::from(HORIZON_DAYS)).then(|| origin.saturating_add((days as i64).days()))
+        // Beyond the last day of the calendar there is none.
+        (days <= f64::from(HORIZON_DAYS)).then(|| origin.checked_add((days as i64).days()).ok())?
     };
     let [series_id, written_origin, capacity] = key.clone();
     Prediction {

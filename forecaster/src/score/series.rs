@@ -5,7 +5,7 @@ use std::io::Read;
 
 use jiff::civil::Date;
 
-use super::{ScoreError, columns};
+use super::{ScoreError, table::Table};
 
 const WHAT: &str = "series";
 const EXPECTED: &str = "series_id,date,used_bytes";
@@ -42,14 +42,11 @@ fn days_between(from: Date, to: Date) -> i64 {
 
 /// Reads every series of a file.
 pub(crate) fn read(input: impl Read) -> Result<BTreeMap<String, Changes>, ScoreError> {
-    let csv = |source| ScoreError::Csv { what: WHAT, source };
-    let mut reader = csv::Reader::from_reader(input);
-    let [id, date, used] =
-        columns(reader.headers().map_err(csv)?, WHAT, ["series_id", "date", "used_bytes"], EXPECTED)?;
+    let mut table = Table::of(WHAT, input, false);
+    let [id, date, used] = table.columns(["series_id", "date", "used_bytes"], EXPECTED)?;
     let mut all: BTreeMap<String, Changes> = BTreeMap::new();
     let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(csv)? {
-        let line = record.position().map_or(0, csv::Position::line);
+    while let Some(line) = table.next(&mut record)? {
         let field = |column: usize, name, expected| {
             let value = record.get(column).unwrap_or_default().trim();
             (value, ScoreError::Field { what: WHAT, line, column: name, value: value.to_owned(), expected })
@@ -101,11 +98,37 @@ mod tests {
             ("series_id,date,used_bytes\na,yesterday,5\n", "line 2: date \"yesterday\""),
             ("series_id,date,used_bytes\na,2024-01-01,NaN\n", "line 2: used_bytes \"NaN\""),
             ("series_id,date,used_bytes\na,2024-01-01,-1\n", "line 2: used_bytes \"-1\""),
-            ("series_id,date,used_bytes\na,2024-01-01\n", "line: 2"),
+            ("series_id,date,used_bytes\na,2024-01-01\n", "line 2: 2 fields where the header line has 3"),
+            ("series_id,date,used_bytes\na,b,2024-01-01,1\n", "a comma needs"),
+            ("", "the file is empty"),
+            (
+                "series_id;date;used_bytes\n",
+                "line \"series_id;date;used_bytes\"; expected series_id,date,used_bytes",
+            ),
+            ("series_id,date,used_bytes\r\na,2024-01-01,5\r\na,2024-01-02,x\r\n", "line 3: used_bytes"),
+            ("series_id,date,used_bytes\ra,2024-01-01,5\ra,2024-01-02,x\r", "line 3: used_bytes"),
+            ("\nseries_id,date,used_bytes\n\n\na,2024-01-01,5\n\n\na,2024-01-02,x\n", "line 8: used_bytes"),
+            (
+                "series_id,date,used_bytes\r\n\"a\r\nb\",2024-01-01,5\r\n\r\na,2024-01-02,x",
+                "line 5: used_bytes",
+            ),
             ("series_id,date,used_bytes\na,0001-01-01,1\na,9999-01-01,2\n", "days; at most"),
         ] {
             let error = read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }
+    }
+
+    #[test]
+    fn lines_are_counted_however_long_the_file_is() {
+        let rows =
+            (0..5_000).map(|n| format!("a,2024-01-01,{n}{}", if n % 3 == 0 { "\r\n\r\n" } else { "\n" }));
+        let text = format!("series_id,date,used_bytes\n{}a,2024-01-01,x", rows.collect::<String>());
+        let line = text.lines().count();
+        let error = read(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(&format!("line {line}:")), "{line}: {error}");
+        let error =
+            read(&b"series_id,date,used_bytes\r\na,2024-01-01,5\r\n\xff,2024-01-02,6\r\n"[..]).unwrap_err();
+        assert!(error.to_string().contains("line 3: not UTF-8"), "{error}");
     }
 }
