@@ -258,6 +258,7 @@ async fn what_cannot_be_is_refused_by_a_documented_error() {
         ("probability_by('[{\"at\": 1}]', now())", "22023"),
         ("probability_by('[{\"at\": \"2026-01-01T00:00:00Z\", \"probability\": 2}]', now())", "22023"),
         ("date_of_probability('[]', 0)", "22023"),
+        ("date_of_probability('[]', 1.5)", "22023"),
         ("exhaustion_transition(null, now(), 1, 1)", "0A000"),
         ("exhaustion_final(null)", "0A000"),
         ("exhaustion_combine(null, null)", "0A000"),
@@ -271,6 +272,8 @@ async fn what_cannot_be_is_refused_by_a_documented_error() {
         ),
         ("exhaustion(array[array[now(), now()], array[now(), now()]], array[1.0, 2, 3, 4])", "00000"),
         ("date_of_probability('[]', 0.5)", "00000"),
+        ("date_of_probability('[]', 1)", "00000"),
+        ("time_left(array[now()], array[1.0], 1e-300)", "00000"),
     ] {
         assert_eq!(sqlstate(&client, &format!("select headroom.{call}")).await, expected, "{call}");
     }

@@ -67,10 +67,11 @@ fn stored_and_computed_anew_are_the_same_to_the_last_digit() {
         ("p_exhaust_by", "'2027-11-24',"),
         ("time_left", "0.9,"),
         ("time_left", "0.35,"),
+        ("time_left", "1e-300,"),
         ("what_if", "5e11, 1.5, null,"),
     ] {
         let stored = asked(function, arguments, "null");
-        assert!(!stored.is_empty(), "{function}");
+        assert!(!stored.is_empty() || arguments == "1e-300,", "{function}");
         assert_eq!(asked(function, arguments, "'2026-11-24 00:00+00'"), stored, "{function}");
     }
     let states = "select string_agg(component_id || ' ' || resource || ' ' || state, ', ' order by component_id, resource) from fleet.exhaustion(1)";

@@ -136,6 +136,21 @@ fn what_cannot_be_read_of_units_alike_is_said_and_never_taken_for_nothing() {
     ));
     let ran = hub.run(&["plan"]);
     assert!(ran.code != 0 && ran.err.contains("fleet.priors cannot be read"), "{} {}", ran.code, ran.err);
+
+    hub.psql("update fleet.forecast_runs set constants = '{\"version\": 7}' where is_current");
+    let ran = hub.run(&["plan"]);
+    let told =
+        ran.err.contains("fleet.forecast_runs.constants of run") && ran.err.contains("headroom forecast");
+    assert!(ran.code != 0 && told, "{} {}", ran.code, ran.err);
+    let begun = hub.psql(
+        "insert into fleet.forecast_runs (as_of, model, scope, constants)
+             select date_trunc('second', now()), model, 'all', constants from fleet.forecast_runs where is_current
+             returning run_id",
+    );
+    let ran = hub.run(&["forecast", "--all"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains(&format!("constants of run {begun} ")), "{}", ran.err);
+    assert_eq!(hub.run(&["plan"]).code, 0, "the new run mended it");
 }
 
 #[test]

@@ -67,12 +67,29 @@ pub(crate) struct Done {
 
 const COLUMNS: &str = "run_id, as_of, scope, constants, horizon_days";
 
-/// `None` where the constants are those of another version of this program, which asked for others.
-fn run(row: &tokio_postgres::Row) -> Result<Option<Run>, Error> {
-    let constants: serde_json::Value = row.try_get(3)?;
-    let Ok(prior) = serde_json::from_value(constants) else { return Ok(None) };
-    Ok(Some(Run {
-        id: row.try_get(0)?,
+/// A run as it stands in the table; an inner error is that of constants which another version of this program kept.
+pub(crate) type Kept = Result<Run, Unreadable>;
+
+/// A run whose constants do not read as this version's.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "fleet.forecast_runs.constants of run {run} are not those of this version's model: {source}; a new run (headroom forecast --all) replaces it"
+)]
+pub(crate) struct Unreadable {
+    /// Key of the run.
+    run: i64,
+    /// What is wrong with them.
+    source: serde_json::Error,
+}
+
+fn run(row: &tokio_postgres::Row) -> Result<Kept, Error> {
+    let id = row.try_get(0)?;
+    let prior = match serde_json::from_value(row.try_get(3)?) {
+        Ok(prior) => prior,
+        Err(source) => return Ok(Err(Unreadable { run: id, source })),
+    };
+    Ok(Ok(Run {
+        id,
         as_of: row.try_get(1)?,
         scope: if row.try_get::<_, &str>(2)? == "changed" { Scope::Changed } else { Scope::All },
         prior,
@@ -86,7 +103,7 @@ pub(crate) async fn unfinished(
     client: &impl GenericClient,
     scope: Scope,
     since: Timestamp,
-) -> Result<Option<Run>, Error> {
+) -> Result<Option<Kept>, Error> {
     let found = client
         .query_opt(
             &format!(
@@ -97,7 +114,7 @@ pub(crate) async fn unfinished(
             &[&scope.as_str(), &since],
         )
         .await?;
-    Ok(found.as_ref().map(run).transpose()?.flatten())
+    found.as_ref().map(run).transpose()
 }
 
 /// Waits until nobody else begins or publishes a run; let go of when the transaction ends.
@@ -306,11 +323,11 @@ pub(crate) async fn forget_old(client: &impl GenericClient, now: Timestamp) -> R
         .await
 }
 
-/// The run that readers see; `None` where there is none, or one of another version of this program.
-pub(crate) async fn current(client: &impl GenericClient) -> Result<Option<Run>, Error> {
+/// The run that readers see; `None` where there is none.
+pub(crate) async fn current(client: &impl GenericClient) -> Result<Option<Kept>, Error> {
     let found =
         client.query_opt(&format!("select {COLUMNS} from fleet.forecast_runs where is_current"), &[]).await?;
-    Ok(found.as_ref().map(run).transpose()?.flatten())
+    found.as_ref().map(run).transpose()
 }
 
 /// Key, moment of asking and model of the run that readers see.

@@ -131,13 +131,16 @@ async fn begin_or_join(hub: &Hub, request: Request) -> anyhow::Result<(Run, Alik
     let transaction = client.transaction().await?;
     runs::lock(&transaction).await?;
     if request.as_of.is_none()
-        && let Some(run) = runs::unfinished(&*transaction, request.scope, now - UNFINISHED_MAX).await?
+        && let Some(kept) = runs::unfinished(&*transaction, request.scope, now - UNFINISHED_MAX).await?
     {
-        match runs::alike(&*transaction, run.id).await? {
-            Ok(alike) => return Ok((run, alike)),
-            Err(error) => {
-                tracing::warn!(run = run.id, %error, "another run is begun: of this one fleet.priors cannot be read");
-            }
+        match kept {
+            Ok(run) => match runs::alike(&*transaction, run.id).await? {
+                Ok(alike) => return Ok((run, alike)),
+                Err(error) => {
+                    tracing::warn!(run = run.id, %error, "another run is begun: of this one fleet.priors cannot be read");
+                }
+            },
+            Err(error) => tracing::warn!(%error, "another run is begun"),
         }
     }
     let as_of = match request.as_of {
@@ -246,7 +249,7 @@ pub(crate) async fn plan_again(
     watch: &(dyn Fn(i64, i64) + Sync),
 ) -> anyhow::Result<Option<usize>> {
     let mut client = hub.pool().get().await?;
-    let Some(run) = runs::current(&**client).await? else { return Ok(None) };
+    let Some(run) = runs::current(&**client).await?.transpose()? else { return Ok(None) };
     let catalogue = Arc::new(plans::catalogue(&**client).await?);
     let alike = runs::alike(&**client, run.id)
         .await?

@@ -77,7 +77,9 @@ fn passage_date_of(
     p50: Option<i64>,
     p90: Option<i64>,
 ) -> Option<i64> {
-    let probability = or_raise(ratio(probability?, "probability"));
+    let probability = probability?;
+    // With certainty, of which a confidence of next to nothing asks, is a question too.
+    let probability = if probability == 1.0 { 1.0 } else { or_raise(ratio(probability, "probability")) };
     let named = [p10, p50, p90].map(|date| date.map(|date| or_raise(instant::of_argument(date, "a date"))));
     date_of(&or_raise(passage_of(passage?)), named, probability).map(instant::to_server)
 }
