@@ -10,6 +10,8 @@ const STILL_SHARE: f64 = 0.10;
 const STILL_SHARE_EARLY: f64 = 0.15;
 /// A date stays until the probability inside the horizon falls below this, though it takes 0.10 to get one.
 const KEEP_PROBABILITY: f64 = 0.07;
+/// A date that is lost for a change of more than this was not lost by a margin.
+const MARGIN_PROBABILITY: f64 = 0.10;
 /// A date appears after a forecast without one only at this probability.
 const APPEAR_PROBABILITY: f64 = 0.13;
 
@@ -47,7 +49,8 @@ pub fn follow(previous: &Forecast, mut answer: Forecast) -> Forecast {
 }
 
 fn keeps(previous: &Forecast, answer: &Forecast) -> bool {
-    let within = answer.passage.0.last().map_or(0.0, |point| point.probability);
+    let within_of = |f: &Forecast| f.passage.0.last().map_or(0.0, |point| point.probability);
+    let within = within_of(answer);
     let future = |at: Option<Timestamp>| at.is_some_and(|at| at > answer.as_of);
     let without_date =
         |state| matches!(state, State::BeyondHorizon | State::FlatOrShrinking | State::TooNoisy);
@@ -69,7 +72,10 @@ fn keeps(previous: &Forecast, answer: &Forecast) -> bool {
                 && still(previous.p50, answer.p50, STILL_SHARE)
                 && previous.p90.is_some() == answer.p90.is_some()
         }
-        (State::Dated, new) if without_date(new) => future(previous.p10) && within >= KEEP_PROBABILITY,
+        (State::Dated, new) if without_date(new) => {
+            let lost = within_of(previous) - within;
+            future(previous.p10) && within >= KEEP_PROBABILITY && lost <= MARGIN_PROBABILITY
+        }
         (old, State::Dated) if without_date(old) => within < APPEAR_PROBABILITY,
         _ => false,
     }
@@ -77,7 +83,7 @@ fn keeps(previous: &Forecast, answer: &Forecast) -> bool {
 
 /// What is new since the previous answer: limit, state, date, and events after it.
 fn changes(previous: &Forecast, answer: &Forecast) -> Vec<Factor> {
-    let quantities = Quantities::of(answer.resource);
+    let quantities = Quantities::of(answer.resource, answer.limit);
     let change =
         |amount, sentence| Factor { kind: "change".to_owned(), at: Some(answer.as_of), amount, sentence };
     let mut factors = Vec::new();
@@ -165,6 +171,9 @@ mod tests {
         assert_eq!(follow(&dated, told(1, State::BeyondHorizon, [0; 3], 0.08)).state, State::Dated);
         let gone = follow(&dated, told(1, State::BeyondHorizon, [0; 3], 0.06));
         assert_eq!((gone.state, gone.p10), (State::BeyondHorizon, None));
+        let sure = told(0, State::Dated, [50, 60, 70], 0.99);
+        let cleaned = follow(&sure, told(1, State::TooNoisy, [0; 3], 0.4));
+        assert_eq!((cleaned.state, cleaned.p10), (State::TooNoisy, None), "half was freed: no margin");
         let open = told(0, State::BeyondHorizon, [0; 3], 0.08);
         let held = follow(&open, told(1, State::Dated, [300, 400, 500], 0.12));
         assert_eq!((held.state, held.p10, held.p90), (State::BeyondHorizon, None, None));

@@ -1,6 +1,6 @@
 //! A resource's history as daily values: cleaned, put in order, with its gaps and events named.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Observation, Question};
 
@@ -10,14 +10,18 @@ pub(super) const DAY_SECONDS: i64 = 86_400;
 /// No more daily values than this are kept, the newest: two leap years more than any window looks back.
 pub const HISTORY_DAYS_MAX: usize = 1_462;
 
+/// Runs of days without a value that are a gap: what grew meanwhile is no step on the day of the next value.
+pub(super) const GAP_DAYS: usize = 3;
+
 /// A cleaned history.
 #[derive(Debug, Clone)]
 pub(super) struct History {
-    /// One value a day, the last of each; the newest last. Days without an observation carry the value before.
+    /// One value a day, the last of each; the newest last. One or two days without an observation carry the value before;
+    /// of more days, they lie on the line to the next value.
     pub daily: Vec<f64>,
-    /// Days, counted from the first of `daily`, whose value was observed and not carried.
+    /// Days of `daily` whose value was observed.
     pub observed_days: usize,
-    /// Longest run of days that were carried.
+    /// Longest run of days that were not.
     pub longest_gap_days: usize,
     /// First observation used.
     pub from: Timestamp,
@@ -29,6 +33,21 @@ pub(super) struct History {
     pub limit_changes: Vec<(usize, f64, f64)>,
     /// The last known limit, where there is one that can be run into.
     pub limit: Option<f64>,
+}
+
+impl History {
+    /// Leaves the days before this one out.
+    pub(super) fn forget_before(&mut self, day: usize) {
+        let back = self.daily.len().saturating_sub(1 + day) as i64;
+        self.from =
+            self.until.checked_sub(SignedDuration::from_secs(back * DAY_SECONDS)).unwrap_or(self.from);
+        self.daily.drain(..day);
+        self.observed_days = self.observed_days.min(self.daily.len());
+        self.limit_changes.retain(|change| change.0 >= day);
+        for change in &mut self.limit_changes {
+            change.0 -= day;
+        }
+    }
 }
 
 /// What is left of the observations, and how many were set aside as unbelievable.
@@ -79,16 +98,23 @@ pub(super) fn clean(question: &Question<'_>) -> Cleaned {
     }
     let (mut observed_days, mut gap, mut longest_gap_days) = (0, 0, 0);
     let mut before = daily.iter().copied().find(|v| !v.is_nan()).unwrap_or(0.0);
-    for value in &mut daily {
+    for day in 0..daily.len() {
+        let value = daily[day];
         if value.is_nan() {
-            *value = before;
+            daily[day] = before;
             gap += 1;
             longest_gap_days = longest_gap_days.max(gap);
-        } else {
-            before = *value;
-            gap = 0;
-            observed_days += 1;
+            continue;
         }
+        if gap >= GAP_DAYS {
+            let rise = (value - before) / (gap + 1) as f64;
+            for (place, missing) in daily[day - gap..day].iter_mut().zip(1..) {
+                *place = before + rise * f64::from(missing);
+            }
+        }
+        before = value;
+        gap = 0;
+        observed_days += 1;
     }
     let history = History {
         daily,

@@ -27,8 +27,13 @@ const SEASONAL_HOURS: usize = 6 * WEEK_HOURS;
 const BUSY: f64 = 0.95;
 /// Weeks needed for a slope with a spread.
 const WEEKS_MIN: usize = 3;
+/// Standard deviation of the pace of weeks to come, as a share of the slope, were there one week of history.
+const PACE_SPREAD: f64 = 1.0 / 3.0;
 /// A date is given where at least this share of the futures stays above the limit inside the horizon.
 const DATED_PROBABILITY: f64 = 0.10;
+
+/// Kinds of factors that are jumps of the value.
+const JUMPS: [&str; 3] = ["step", "burst", "reset"];
 
 /// Fills the answer to a question about load; `answer` has everything that does not depend on the model.
 pub(super) fn answer(
@@ -38,11 +43,17 @@ pub(super) fn answer(
     age_days: i64,
     prior: &Prior,
 ) -> Forecast {
-    let quantities = Quantities::of(question.resource);
+    let quantities = Quantities::of(question.resource, Some(limit));
     let hours = hourly(question);
     let weeks = busy_of_weeks(&hours);
     answer.why.retain(|factor| factor.kind != "trend" && factor.kind != "season");
-    answer.why.splice(0..0, rhythm(&hours, answer.data_until, &quantities));
+    let rhythm = rhythm(&hours, answer.data_until, quantities);
+    // What a week's rhythm does every week is no event.
+    let swing = rhythm.iter().filter_map(|factor| factor.amount).fold(0.0, f64::max);
+    answer.why.retain(|factor| {
+        !JUMPS.contains(&factor.kind.as_str()) || factor.amount.is_some_and(|a| a.abs() > swing)
+    });
+    answer.why.splice(0..0, rhythm);
     let last_week = weeks.last().copied();
     if last_week.is_some_and(|busy| busy >= limit) {
         let sentence = format!(
@@ -62,7 +73,7 @@ pub(super) fn answer(
     let horizon_days = question.horizon_days.clamp(1, HORIZON_DAYS_MAX);
     let passage = line.passage(limit, horizon_days, prior);
     let until = answer.data_until.unwrap_or(answer.as_of);
-    answer.why.insert(0, line.factor(&quantities));
+    answer.why.insert(0, line.factor(quantities));
     let mut days: Vec<f64> = grid_days(horizon_days).into_iter().map(f64::from).collect();
     days.extend([0.1, 0.5, 0.9].iter().filter_map(|p| passage.quantile(*p)));
     days.sort_unstable_by(f64::total_cmp);
@@ -81,7 +92,7 @@ pub(super) fn answer(
             )
         })
         .collect();
-    judge(answer, &line, &passage, horizon_days, until, &quantities)
+    judge(answer, &line, &passage, horizon_days, until, quantities)
 }
 
 fn judge(
@@ -90,7 +101,7 @@ fn judge(
     passage: &FirstPassage,
     horizon_days: u16,
     until: Timestamp,
-    quantities: &Quantities,
+    quantities: Quantities,
 ) -> Forecast {
     let within = passage.probability_within(f64::from(horizon_days));
     let date = |p| passage.quantile(p).map(|days| after(until, days).max(answer.as_of));
@@ -101,10 +112,13 @@ fn judge(
             return answer.with_state(State::TooNoisy, "moves_more_than_it_grows", sentence);
         }
         (answer.p10, answer.p50, answer.p90) = (p10, p50, p90);
-        let sentence = format!("The busy hours grow by {} a day.", quantities.print_change(line.slope));
+        let sentence = match line.slope > 0.0 {
+            true => format!("The busy hours grow by {} a day.", quantities.print_step(line.slope)),
+            false => "The busy hours do not grow, but come near the limit.".to_owned(),
+        };
         return answer.with_state(State::Dated, "grows_to_limit", sentence);
     }
-    if line.slope <= 0.0 {
+    if line.slope * f64::from(horizon_days) <= line.level_spread {
         return answer.with_state(
             State::FlatOrShrinking,
             "no_growth",
@@ -113,7 +127,7 @@ fn judge(
     }
     let sentence = format!(
         "The busy hours grow by {} a day, too slowly to stay above the limit inside {horizon_days} days.",
-        quantities.print_change(line.slope)
+        quantities.print_step(line.slope)
     );
     answer.with_state(State::BeyondHorizon, "slow_growth", sentence)
 }
@@ -194,7 +208,9 @@ impl Line {
         let level_spread = 1.482_6 * median(&mut distances)?;
         let days = n as f64 * 7.0;
         // Of a least-squares slope over n weeks; weeks that follow on each other are alike, hence twice.
-        let slope_spread = 2.0 * level_spread * libm::sqrt(12.0 / n as f64) / days;
+        let scatter = 2.0 * level_spread * libm::sqrt(12.0 / n as f64) / days;
+        // However straight the past: few weeks do not say that the pace stays.
+        let slope_spread = libm::hypot(scatter, slope * PACE_SPREAD / libm::sqrt(n as f64));
         [level, slope, slope_spread, level_spread].iter().all(|v| v.is_finite()).then_some(Self {
             level,
             slope,
@@ -215,7 +231,7 @@ impl Line {
         FirstPassage::calibrated(&rising(ln_days), horizon_days, &Calibration::of(prior))
     }
 
-    fn factor(&self, quantities: &Quantities) -> Factor {
+    fn factor(&self, quantities: Quantities) -> Factor {
         Factor {
             kind: "trend".to_owned(),
             at: None,
@@ -230,7 +246,7 @@ impl Line {
 }
 
 /// The rhythm of the last weeks: the busiest hour of the day and day of the week.
-fn rhythm(hours: &[f64], until: Option<Timestamp>, quantities: &Quantities) -> Vec<Factor> {
+fn rhythm(hours: &[f64], until: Option<Timestamp>, quantities: Quantities) -> Vec<Factor> {
     let weeks = (hours.len() / WEEK_HOURS).min(6);
     let Some(until) = until.filter(|_| weeks > 0) else { return Vec::new() };
     let recent = &hours[hours.len() - weeks * WEEK_HOURS..];
@@ -260,7 +276,7 @@ fn rhythm(hours: &[f64], until: Option<Timestamp>, quantities: &Quantities) -> V
             amount: Some(high - low),
             sentence: format!(
                 "The busiest {name} is {when}, {} above the quietest.",
-                quantities.print(high - low)
+                quantities.print_step(high - low)
             ),
         });
     }

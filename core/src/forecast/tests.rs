@@ -162,6 +162,147 @@ fn log_rotation_has_no_near_date() {
     assert_eq!((answer.p10, answer.p50), (None, None), "{:?}", answer.reason);
 }
 
+fn probability(answer: &Forecast) -> f64 {
+    answer.passage.0.last().map_or(0.0, |point| point.probability)
+}
+
+fn sentence<'a>(answer: &'a Forecast, kind: &str) -> &'a str {
+    answer.why.iter().find(|factor| factor.kind == kind).map_or("", |factor| &factor.sentence)
+}
+
+/// Expected: what stands still or shrinks is not said to run out, by its state or by its probability.
+#[test]
+fn what_does_not_grow_has_hardly_a_probability() {
+    for (name, values) in [
+        ("still", (0..400).map(|_| 9e11).collect::<Vec<_>>()),
+        ("shrinking", (0..400).map(|n| 9e11 - 1e9 * f64::from(n)).collect()),
+        // It stands at its top one day a week, a hair under the limit, and never above.
+        ("saw-tooth", (0..365).map(|n| 8.8e11 + 2e10 * f64::from(n % 7)).collect()),
+    ] {
+        let answer = ask(&series(values), if name == "saw-tooth" { 1.001e12 } else { 1e12 });
+        assert_eq!(answer.state, State::FlatOrShrinking, "{name}: {:?}", answer.reason);
+        assert!(probability(&answer) <= 0.03 + 1e-9, "{name}: {}", probability(&answer));
+    }
+}
+
+/// Expected: what only scatters about a level, far from its limit, is too noisy to be dated.
+#[test]
+fn what_scatters_about_a_level_is_too_noisy() {
+    let scatter = |n: i32| f64::from((n * 7_919 + n * n * 31) % 101 - 50) * 1e9;
+    let values: Vec<f64> = (0..365).map(|n| 5e11 + scatter(n)).collect();
+    let answer = ask(&series(values.iter().copied()), 1e12);
+    assert!(matches!(answer.state, State::TooNoisy | State::FlatOrShrinking), "{:?}", answer.reason);
+    assert!(probability(&answer) <= 0.03 + 1e-9, "{}", probability(&answer));
+    let growing = values.iter().zip(0..).map(|(value, n)| value + 1e9 * f64::from(n));
+    assert_eq!(ask(&series(growing), 1e12).state, State::Dated);
+}
+
+/// Expected: steps, bursts and clean-ups are told beside the growth, and are no growth.
+#[test]
+fn jumps_are_no_growth() {
+    let told = |values: Vec<f64>| {
+        let answer = ask(&series(values), 1e13);
+        let trend =
+            answer.why.iter().find(|factor| factor.kind == "trend").and_then(|factor| factor.amount).unwrap();
+        (trend / 1e9, kinds(&answer).iter().map(|kind| (*kind).to_owned()).collect::<Vec<_>>())
+    };
+    let line = |n: i32| 5e11 + 1e9 * f64::from(n);
+    let near = |(trend, kinds): (f64, Vec<String>), wanted: [&str; 2]| {
+        assert!((trend - 1.0).abs() < 0.05, "{trend} {kinds:?}");
+        assert_eq!(kinds, wanted);
+    };
+    near(told((0..365).map(|n| line(n) + if n < 200 { 0.0 } else { 2e11 }).collect()), ["trend", "step"]);
+    near(told((0..365).map(|n| line(n) - if n < 364 { 0.0 } else { 4e11 }).collect()), ["trend", "clean_up"]);
+    near(
+        told((0..365).map(|n| line(n) + if (340..343).contains(&n) { 8e10 } else { 0.0 }).collect()),
+        ["trend", "burst"],
+    );
+    let (rotated, kinds) = told((0..365).map(|n| 5e11 + 1e10 * f64::from(n % 30)).collect());
+    assert_eq!((rotated, kinds.len()), (0.0, 4), "rotated once a month: {kinds:?}");
+}
+
+/// Expected: of growth that stopped it is said that it stopped.
+#[test]
+fn growth_that_stopped_is_not_said_to_go_on() {
+    let answer = ask(&series((0..365).map(|n| 5e11 + 1e9 * f64::from(n.min(275)))), 1e12);
+    assert!(answer.reason.sentence.ends_with("but not in the last 28 days."), "{:?}", answer.reason);
+    let slower =
+        ask(&series((0..365).map(|n| 5e11 + 1e9 * f64::from(n.min(275)) + 1e6 * f64::from(n))), 1e12);
+    assert!(slower.reason.sentence.contains("but by no more than"), "{:?}", slower.reason);
+    assert!(sentence(&answer, "trend").starts_with("It changed by +0 B a day over the last 28 days, +"));
+}
+
+/// Expected: the growth of days without a value is no step on the day of the next one.
+#[test]
+fn a_gap_is_no_step() {
+    let whole = series((0..365).map(|n| 5e11 + 1e9 * f64::from(n)));
+    let gap: Vec<Observation> =
+        whole.iter().enumerate().filter(|(n, _)| !(200..260).contains(n)).map(|(_, o)| *o).collect();
+    let (whole, gap) = (ask(&whole, 1e12), ask(&gap, 1e12));
+    assert_eq!(kinds(&gap), ["trend", "gap"]);
+    assert_eq!((whole.p10, whole.p50, whole.p90), (gap.p10, gap.p50, gap.p90));
+}
+
+/// Expected: a counter that only rises is not believed for a day, and one that began anew belongs to another device.
+#[test]
+fn a_slip_of_a_counter_is_refused_and_a_new_beginning_told() {
+    let ask = |values: Vec<f64>| {
+        let observations = series(values);
+        let question = Question {
+            resource: Resource::Endurance,
+            observations: &observations,
+            limit: None,
+            as_of: observations.last().unwrap().at,
+            horizon_days: 1_096,
+        };
+        forecast(&question, &Prior::builtin())
+    };
+    let line = |n: i32| 0.10 + 0.0008 * f64::from(n);
+    let calm = ask((0..365).map(line).collect());
+    for (name, slip) in [("up", 2.0), ("down", 0.0)] {
+        let slipped = ask((0..365).map(|n| if n == 100 || n == 101 { slip } else { line(n) }).collect());
+        assert_eq!((slipped.state, slipped.p50), (calm.state, calm.p50), "{name}: {:?}", slipped.why);
+        assert_eq!(
+            slipped.why.iter().filter(|factor| factor.kind == "refused").count(),
+            usize::from(name == "up")
+        );
+        assert_eq!(slipped.set_aside, if name == "up" { 2 } else { 0 });
+    }
+    let anew =
+        ask((0..365).map(|n| if n < 300 { 0.5 + line(n) } else { 0.001 * f64::from(n - 300) }).collect());
+    assert_eq!(kinds(&anew)[0], "reset", "{:?}", anew.why);
+    assert!(sentence(&anew, "reset").contains("began anew at 0.0 %"), "{:?}", anew.why);
+    assert_eq!((anew.last_used, anew.data_from), (Some(0.064), Some(day(300))));
+}
+
+/// Expected: a load in operations a second is not told in per cent, and a band that three weeks give has a width.
+#[test]
+fn load_is_told_in_its_own_unit_and_dated_with_a_band() {
+    let observations: Vec<Observation> = (0..24 * 22)
+        .map(|hour| Observation {
+            at: Timestamp::from_second(1_699_920_000 + hour * 3_600).unwrap(),
+            used: 500.0 + (hour % 24) as f64 * 10.0 + hour as f64 / 6.0,
+            limit: None,
+        })
+        .collect();
+    let question = Question {
+        resource: Resource::Load,
+        observations: &observations,
+        limit: Some(1_200.0),
+        as_of: observations.last().unwrap().at,
+        horizon_days: 1_096,
+    };
+    let answer = forecast(&question, &Prior::builtin());
+    assert_eq!(answer.state, State::Dated, "{:?}", answer.reason);
+    assert!(days_until(&answer, answer.p90) > 1.2 * days_until(&answer, answer.p10), "{answer:?}");
+    assert!(
+        answer.why.iter().all(|factor| !factor.sentence.contains('%') || factor.kind == "trend"),
+        "{:?}",
+        answer.why
+    );
+    assert!(!sentence(&answer, "trend").contains("percentage"), "{:?}", answer.why);
+}
+
 #[test]
 fn a_unit_with_days_of_history_borrows_from_units_alike_and_says_so() {
     let observations = series((0..6).map(|n| 5e11 + 1e9 * f64::from(n)));
