@@ -151,6 +151,13 @@ fn others_neither_see_nor_touch_a_job() {
     assert_eq!(cluster.psql("db", "set role keeper; select count(*) from headroom.job_stats"), "1");
     for (call, words) in [
         ("select headroom.add_seal_policy('readings', '1 day')", "has a seal policy already"),
+        ("select headroom.add_seal_policy(null, '1 day')", "relation must not be null"),
+        ("select headroom.add_seal_policy('readings', null)", "seal_after must not be null"),
+        ("select headroom.add_retention_policy('readings', null)", "drop_after must not be null"),
+        (
+            "select headroom.add_retention_policy('readings', '1 day', schedule_interval => null)",
+            "schedule_interval must not be null",
+        ),
         ("select headroom.add_retention_policy('readings', '-1 day')", "greater than 0"),
         (
             "select headroom.add_retention_policy('readings', '1 day', schedule_interval => '0')",
