@@ -38,7 +38,7 @@ fn early() -> f64 {
 /// A P90 beyond a year cannot be missed within it, so the others carry the whole late tail: of repositories left out of the
 /// fit 5 % were late at 1.
 fn late() -> f64 {
-    0.72
+    0.7
 }
 
 impl Prior {
@@ -63,6 +63,28 @@ impl Prior {
             days_min: 14,
             stale_days: 14,
             pooled: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Prior;
+
+    #[test]
+    fn constants_of_an_older_hub_are_read_with_the_built_in_levels() {
+        let kept = r#"{"version": "network-4+1.10/0.90", "spread_early": 1.1, "spread_late": 0.72, "shift": 0.0,
+            "days_min": 14, "stale_days": 14}"#;
+        let read: Prior = serde_json::from_str(kept).unwrap();
+        assert_eq!(read, Prior { version: "network-4+1.10/0.90".to_owned(), ..Prior::builtin() });
+    }
+
+    #[test]
+    fn levels_rise_and_stay_levels_whatever_the_powers() {
+        for power in [-1.0, 0.0, 0.3, 1.0, 2.0, 1e300, f64::INFINITY] {
+            let prior = Prior { power_early: power, power_late: power, ..Prior::builtin() };
+            let levels: Vec<f64> = (0..=100).map(|i| prior.network_level(f64::from(i) / 100.0)).collect();
+            assert!(levels.is_sorted() && levels.iter().all(|level| (0.0..=1.0).contains(level)), "{power}");
         }
     }
 }

@@ -226,7 +226,7 @@ fn print(name: &str, s: &Score, r: Option<&Score>) {
 }
 
 /// Powers of the levels below and above the median that the trial prints: what `Prior::builtin` chooses from.
-const POWERS: [(f64, f64); 5] = [(1.0, 1.0), (1.05, 0.72), (1.1, 0.72), (1.05, 0.8), (1.05, 0.67)];
+const POWERS: [(f64, f64); 5] = [(1.0, 1.0), (1.05, 0.7), (1.1, 0.7), (1.05, 0.8), (1.05, 0.65)];
 
 /// Fits without each fold in turn, and scores what was left out.
 pub fn run(dir: &Path, recipe: &Recipe, balance: &Balance, members: u64, folds: u64, threads: usize) {
