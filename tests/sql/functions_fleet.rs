@@ -102,6 +102,14 @@ fn answers_agree_with_each_other() {
             "select fleet.time_left(1) = min(p10 - as_of) from fleet.exhaustion(1, 'capacity')",
         ),
         (
+            "no time is told where its date lies beyond the horizon",
+            "with f as (update fleet.forecasts set p90 = null, passage = jsonb_build_array(
+                            jsonb_build_object('at', p10, 'probability', 0.1), jsonb_build_object('at', p50, 'probability', 0.5))
+                         where component_id = 3 and resource = 'capacity' returning state)
+             select bool_and(state = 'dated') from f",
+        ),
+        ("as there is none of that confidence", "select fleet.time_left(2, 0.2) is null and fleet.time_left(2, 1e-300) is null and fleet.time_left(2) > '0'"),
+        (
             "the worst component counts",
             "select fleet.p_exhaust_by(1, '2027-11-24') = max(headroom.probability_by(passage, '2027-11-24')) from fleet.forecasts_of(1, 'capacity')",
         ),
