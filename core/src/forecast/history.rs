@@ -12,17 +12,20 @@ pub const HISTORY_DAYS_MAX: usize = 1_462;
 
 /// Runs of days without a value that are a gap: what grew meanwhile is no step on the day of the next value.
 pub(super) const GAP_DAYS: usize = 3;
+/// With more gaps than one in so many observed days, rows are written when the value changes, not when it is measured.
+const OBSERVED_A_GAP: usize = 20;
 
 /// A cleaned history.
 #[derive(Debug, Clone)]
 pub(super) struct History {
-    /// One value a day, the last of each; the newest last. One or two days without an observation carry the value before;
-    /// of more days, they lie on the line to the next value.
+    /// One value a day, the last of each; the newest last. Days without an observation are filled as [`fill`] says.
     pub daily: Vec<f64>,
     /// Days of `daily` whose value was observed.
     pub observed_days: usize,
     /// Longest run of days that were not.
     pub longest_gap_days: usize,
+    /// Whether days without a value are days without a change.
+    pub written_on_change: bool,
     /// First observation used.
     pub from: Timestamp,
     /// Last observation used.
@@ -96,30 +99,12 @@ pub(super) fn clean(question: &Question<'_>) -> Cleaned {
             limit = Some(new);
         }
     }
-    let (mut observed_days, mut gap, mut longest_gap_days) = (0, 0, 0);
-    let mut before = daily.iter().copied().find(|v| !v.is_nan()).unwrap_or(0.0);
-    for day in 0..daily.len() {
-        let value = daily[day];
-        if value.is_nan() {
-            daily[day] = before;
-            gap += 1;
-            longest_gap_days = longest_gap_days.max(gap);
-            continue;
-        }
-        if gap >= GAP_DAYS {
-            let rise = (value - before) / (gap + 1) as f64;
-            for (place, missing) in daily[day - gap..day].iter_mut().zip(1..) {
-                *place = before + rise * f64::from(missing);
-            }
-        }
-        before = value;
-        gap = 0;
-        observed_days += 1;
-    }
+    let filled = fill(&mut daily);
     let history = History {
         daily,
-        observed_days,
-        longest_gap_days,
+        observed_days: filled.observed_days,
+        longest_gap_days: filled.longest_gap_days,
+        written_on_change: filled.written_on_change,
         from,
         until,
         samples: rows.len() as u64,
@@ -127,4 +112,37 @@ pub(super) fn clean(question: &Question<'_>) -> Cleaned {
         limit,
     };
     Cleaned { history: Some(history), set_aside }
+}
+
+struct Filled {
+    observed_days: usize,
+    longest_gap_days: usize,
+    written_on_change: bool,
+}
+
+/// Fills the days that have no number. One or two of them carry the value before. A run of [`GAP_DAYS`] and more was not
+/// measured and lies on the line to the next value, unless there are so many that what is missing is what did not change:
+/// then it carries the value before too.
+fn fill(daily: &mut [f64]) -> Filled {
+    let mut observed: Vec<usize> = (0..daily.len()).filter(|day| !daily[*day].is_nan()).collect();
+    let observed_days = observed.len();
+    // What comes before the first number is as the first.
+    if observed.first().is_some_and(|first| *first > 0) {
+        daily[0] = daily[observed[0]];
+        observed.insert(0, 0);
+    }
+    let runs = || observed.windows(2).map(|pair| pair[1] - pair[0] - 1);
+    let gaps = runs().filter(|days| *days >= GAP_DAYS).count();
+    let longest_gap_days = runs().max().unwrap_or(0);
+    let written_on_change = gaps * OBSERVED_A_GAP > observed_days.max(OBSERVED_A_GAP);
+    for pair in observed.windows(2) {
+        let (before, next) = (daily[pair[0]], daily[pair[1]]);
+        let days = pair[1] - pair[0];
+        let was_away = days > GAP_DAYS && !written_on_change;
+        let rise = if was_away { (next - before) / days as f64 } else { 0.0 };
+        for (place, day) in daily[pair[0] + 1..pair[1]].iter_mut().zip(1..) {
+            *place = before + rise * f64::from(day);
+        }
+    }
+    Filled { observed_days, longest_gap_days, written_on_change }
 }

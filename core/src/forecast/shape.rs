@@ -212,7 +212,8 @@ pub(super) fn make_monotone(daily: &mut [f64]) {
         let (a, b) = (pair[0], pair[1]);
         let (low, high) = (daily[a], daily[b]);
         for (offset, value) in daily[a..b].iter_mut().enumerate() {
-            *value = low + (high - low) * offset as f64 / (b - a) as f64;
+            // Divided first: a product could be too large for any number.
+            *value = low + (high - low) * (offset as f64 / (b - a) as f64);
         }
     }
 }

@@ -243,6 +243,21 @@ fn a_gap_is_no_step() {
     assert_eq!((whole.p10, whole.p50, whole.p90), (gap.p10, gap.p50, gap.p90));
 }
 
+/// Expected: of a table that has a row only where the value changed, what is missing did not change.
+#[test]
+fn rows_that_are_written_on_change_are_filled_forward() {
+    let rises = |n: i32| 5e11 + 3e10 * f64::from(n / 11) + 4e9 * f64::from(n % 11 / 6);
+    let whole = series((0..365).map(rises));
+    let changes: Vec<Observation> = (0..365)
+        .filter(|n| [0, 364].contains(n) || rises(*n) != rises(n - 1))
+        .map(|n| whole[usize::try_from(n).unwrap()])
+        .collect();
+    let (whole, changes) = (ask(&whole, 2.5e12), ask(&changes, 2.5e12));
+    assert_eq!(whole.state, State::Dated, "{:?}", whole.reason);
+    assert_eq!((whole.p10, whole.p50, whole.p90), (changes.p10, changes.p50, changes.p90));
+    assert!(!kinds(&changes).contains(&"gap"), "{:?}", changes.why);
+}
+
 /// Expected: a counter that only rises is not believed for a day, and one that began anew belongs to another device.
 #[test]
 fn a_slip_of_a_counter_is_refused_and_a_new_beginning_told() {
@@ -273,6 +288,22 @@ fn a_slip_of_a_counter_is_refused_and_a_new_beginning_told() {
     assert_eq!(kinds(&anew)[0], "reset", "{:?}", anew.why);
     assert!(sentence(&anew, "reset").contains("began anew at 0.0 %"), "{:?}", anew.why);
     assert_eq!((anew.last_used, anew.data_from), (Some(0.064), Some(day(300))));
+}
+
+/// Expected: the largest numbers are no panic, wherever a line is drawn through them.
+#[test]
+fn a_line_through_the_largest_numbers_is_a_line() {
+    let observations: Vec<Observation> = [(0, 0.0), (1_396, 8e305), (1_461, 8e305)]
+        .map(|(n, used)| Observation { at: day(n), used, limit: None })
+        .to_vec();
+    let question = Question {
+        resource: Resource::Endurance,
+        observations: &observations,
+        limit: Some(f64::MAX),
+        as_of: day(1_461),
+        horizon_days: 365,
+    };
+    assert_ne!(forecast(&question, &Prior::builtin()).state, State::Dated);
 }
 
 /// Expected: a load in operations a second is not told in per cent, and a band that three weeks give has a width.

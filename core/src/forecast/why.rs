@@ -65,7 +65,7 @@ pub(super) fn factors(history: &History, quantities: Quantities) -> Vec<Factor> 
             sentence: format!("It repeats every week, by {} up and down.", quantities.print(swing)),
         });
     }
-    if history.longest_gap_days >= GAP_DAYS {
+    if history.longest_gap_days >= GAP_DAYS && !history.written_on_change {
         factors.push(Factor {
             kind: "gap".to_owned(),
             at: None,
