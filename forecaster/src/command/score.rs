@@ -39,8 +39,8 @@ pub(crate) struct Arguments {
 /// Columns of the predictions, also where no case is asked.
 const PREDICTION_COLUMNS: [&str; 7] =
     ["series_id", "origin", "capacity", "p10_date", "p50_date", "p90_date", "p_within_90d"];
-/// The kernel brings CPU time up to date at its ticks, up to 10 ms apart: less than ten of them are no measurement.
-const MEASURED_FROM: Duration = Duration::from_millis(100);
+/// The kernel brings CPU time up to date at its ticks, up to 10 ms apart: less than half of one is no measurement.
+const MEASURED_FROM: Duration = Duration::from_millis(5);
 
 /// Frequencies that the load model forecasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
