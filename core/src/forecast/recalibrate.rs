@@ -98,6 +98,16 @@ mod tests {
         near(told(1.05), 0.55);
         near(told(2.5), 2.0);
         near(told(0.75), 0.5);
+        // Not reached in the judged year: later than a P90 of 200 days, not known to be later than one of 500.
+        let unreached = |p90: f64| {
+            let one = Outcome {
+                model: Prior::builtin().version,
+                quantiles: [Some(50.0), Some(100.0), Some(p90)],
+                true_days: None,
+            };
+            recalibrated(Prior::builtin(), &vec![one; 200]).power_late / Prior::builtin().power_late
+        };
+        assert_eq!((unreached(200.0), unreached(500.0)), (2.0, 0.5));
         assert_eq!(recalibrated(Prior::builtin(), &outcomes(199, 2.5)), Prior::builtin(), "too few to say");
     }
 }
